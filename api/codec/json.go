@@ -1,0 +1,146 @@
+package codec
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/yaml"
+)
+
+// AppendJSON appends the JSON wire form of obj under the kind gvk: kind and
+// apiVersion first, whatever the object's own say, then its fields as encoding/json
+// writes them; no newline. An unstructured object is written as it is. obj is
+// only read.
+func AppendJSON(dst []byte, obj runtime.Object, gvk schema.GroupVersionKind) ([]byte, error) {
+	if u, ok := obj.(runtime.Unstructured); ok {
+		return appendValue(dst, u)
+	}
+	own := obj.GetObjectKind().GroupVersionKind()
+	if own == gvk {
+		return appendValue(dst, obj)
+	}
+	out := appendJSONHead(dst, gvk)
+	at := len(out)
+	out, err := appendValue(out, obj)
+	if err != nil {
+		return dst, err
+	}
+	rest, ok := cutTypeMeta(out[at:], own)
+	if !ok {
+		return dst, fmt.Errorf("encode %s: not a JSON object that begins with its kind", gvk.Kind)
+	}
+	if rest[0] == '}' {
+		at-- // the head's comma
+	}
+	return append(out[:at], rest...), nil
+}
+
+// cutTypeMeta returns what follows the opening brace of form and the kind and
+// apiVersion that the object itself has written.
+func cutTypeMeta(form []byte, own schema.GroupVersionKind) ([]byte, bool) {
+	c := cursor{b: form}
+	if !c.take('{') {
+		return nil, false
+	}
+	if own.Kind == "" && own.Version == "" && own.Group == "" {
+		return form[c.at:], c.at < len(form)
+	}
+	for first := true; ; first = false {
+		rest := c
+		key, ok := c.key(first)
+		if !ok {
+			return nil, false
+		}
+		if key == nil || string(key) != "kind" && string(key) != "apiVersion" {
+			if first {
+				return form[rest.at:], rest.at < len(form)
+			}
+			return rest.members()
+		}
+		if !c.skip() {
+			return nil, false
+		}
+	}
+}
+
+// EncodeJSON is AppendJSON into a buffer of its own.
+func EncodeJSON(obj runtime.Object, gvk schema.GroupVersionKind) ([]byte, error) {
+	return AppendJSON(nil, obj, gvk)
+}
+
+// appendJSONHead appends {"kind":"Pod","apiVersion":"v1",
+func appendJSONHead(dst []byte, gvk schema.GroupVersionKind) []byte {
+	dst = appendQuoted(append(dst, `{"kind":`...), gvk.Kind)
+	dst = append(dst, `,"apiVersion":"`...)
+	if gvk.Group != "" {
+		dst = appendEscaped(dst, gvk.Group)
+		dst = append(dst, '/')
+	}
+	dst = appendEscaped(dst, gvk.Version)
+	return append(dst, '"', ',')
+}
+
+// appender collects what json.Encoder writes. Encoder writes each value at once
+// from a buffer that it keeps, which spares the copy that json.Marshal returns.
+type appender struct{ b []byte }
+
+func (a *appender) Write(p []byte) (int, error) {
+	if cap(a.b)-len(a.b) < len(p) {
+		// Exactly: wire forms are kept for long, spare room would be kept too.
+		b := make([]byte, len(a.b), len(a.b)+len(p))
+		copy(b, a.b)
+		a.b = b
+	}
+	a.b = append(a.b, p...)
+	return len(p), nil
+}
+
+func appendValue(dst []byte, v any) ([]byte, error) {
+	a := appender{dst}
+	if err := json.NewEncoder(&a).Encode(v); err != nil {
+		return dst, fmt.Errorf("encode %T: %w", v, err)
+	}
+	return bytes.TrimSuffix(a.b, []byte("\n")), nil
+}
+
+func appendQuoted(dst []byte, s string) []byte {
+	return append(appendEscaped(append(dst, '"'), s), '"')
+}
+
+// appendEscaped appends s as the inside of a JSON string. Kinds, group names,
+// event types and continue tokens need no escape; what does takes the long way.
+func appendEscaped(dst []byte, s string) []byte {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c >= 0x7f || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
+			q, err := json.Marshal(s)
+			if err != nil {
+				return dst // strings always have a JSON form
+			}
+			return append(dst, q[1:len(q)-1]...)
+		}
+	}
+	return append(dst, s...)
+}
+
+// AppendPretty appends a JSON wire form indented by two spaces, as the pretty
+// query parameter asks for.
+func AppendPretty(dst, wire []byte) ([]byte, error) {
+	b := bytes.NewBuffer(slices.Grow(dst, len(wire)+len(wire)/2))
+	if err := json.Indent(b, wire, "", "  "); err != nil {
+		return dst, fmt.Errorf("%w: %w", ErrMalformed, err)
+	}
+	return b.Bytes(), nil
+}
+
+// AppendYAML appends a JSON wire form as YAML, keys in alphabetical order.
+func AppendYAML(dst, wire []byte) ([]byte, error) {
+	y, err := yaml.JSONToYAML(wire)
+	if err != nil {
+		return dst, fmt.Errorf("%w: %w", ErrMalformed, err)
+	}
+	return append(dst, y...), nil
+}
