@@ -12,8 +12,9 @@ type Backend interface {
 	// Commit makes all of b durable, or none. After an error the outcome is
 	// unknown and the backend must not be written again. It does not keep b.
 	Commit(b *Batch) error
-	// WriteTo writes a consistent copy that Stage accepts.
-	WriteTo(w io.Writer) (int64, error)
+	// Copy writes a consistent copy that Stage accepts, and before it shows look
+	// what is in it.
+	Copy(w io.Writer, look func(Reader) error) (int64, error)
 	// Stage writes a copy to where it can take this backend's place, durably.
 	Stage(r io.Reader) (Staged, error)
 	// Size returns the bytes that the backend occupies and those of them in use.
