@@ -15,3 +15,16 @@ func syncData(f *os.File) error {
 		}
 	}
 }
+
+func (f osFile) Preallocate(size int64) error {
+	old, err := f.Size()
+	if err != nil || old >= size {
+		return err
+	}
+	for {
+		err := syscall.Fallocate(int(f.Fd()), 0, old, size-old)
+		if err != syscall.EINTR {
+			return err
+		}
+	}
+}

@@ -44,6 +44,10 @@ type File interface {
 	io.Closer
 	Size() (int64, error)
 	Truncate(size int64) error
+	// Preallocate asks for room up to size, so that later Syncs need not save a
+	// new size. The new bytes read as zeros. It is a wish: without it, or when
+	// it fails, writes work all the same.
+	Preallocate(size int64) error
 	// Sync makes the file's bytes and size durable.
 	Sync() error
 }
