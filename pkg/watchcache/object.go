@@ -1,6 +1,9 @@
 package watchcache
 
-import "sync/atomic"
+import (
+	"sort"
+	"sync/atomic"
+)
 
 // Object is one revision of one stored object. It is immutable but for the
 // encodings that it remembers. Whoever holds it may keep it for good.
@@ -89,6 +92,13 @@ func (o *Object) Forms() *Forms {
 	return o.forms.Load()
 }
 
+// retire drops the encodings of an object that has been replaced.
+func (o *Object) retire() {
+	if f := o.forms.Load(); f != nil {
+		f.retire()
+	}
+}
+
 // Labels are an object's labels. *Labels has the methods of apimachinery's
 // labels.Labels.
 type Labels Object
@@ -101,6 +111,13 @@ func (l *Labels) At(i int) (key, value string) { return l.attrs[2*i], l.attrs[2*
 
 // Lookup returns the value of a label and whether the object has it.
 func (l *Labels) Lookup(key string) (value string, exists bool) {
+	if l.nlabels > manyLabels {
+		i := sort.Search(int(l.nlabels), func(i int) bool { return l.attrs[2*i] >= key })
+		if i < int(l.nlabels) && l.attrs[2*i] == key {
+			return l.attrs[2*i+1], true
+		}
+		return "", false
+	}
 	for i := 0; i < 2*int(l.nlabels); i += 2 {
 		if l.attrs[i] == key {
 			return l.attrs[i+1], true
@@ -108,6 +125,9 @@ func (l *Labels) Lookup(key string) (value string, exists bool) {
 	}
 	return "", false
 }
+
+// manyLabels is from where on a binary search is the faster one.
+const manyLabels = 16
 
 // Has reports whether the object has the label.
 func (l *Labels) Has(key string) bool { _, ok := l.Lookup(key); return ok }

@@ -38,6 +38,9 @@ func (v View) Validate() error {
 	if len(v.Prefix) < 2 || !strings.HasPrefix(v.Prefix, "/") || !strings.HasSuffix(v.Prefix, "/") {
 		errs = append(errs, fmt.Errorf("prefix %q does not begin and end with a slash", v.Prefix))
 	}
+	if strings.Count(v.Prefix, "/") >= maxDepth {
+		errs = append(errs, fmt.Errorf("prefix %q is too deep", v.Prefix))
+	}
 	if v.WatchField < -1 || v.WatchField >= len(v.FieldNames) {
 		errs = append(errs, fmt.Errorf("watch field %d of %d fields", v.WatchField, len(v.FieldNames)))
 	}
