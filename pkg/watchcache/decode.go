@@ -51,6 +51,7 @@ func (m *objectMaker) object(kv *storage.KeyValue, local any, like *Object) *Obj
 		}
 		return o
 	}
+	o.verbatim = meta.Verbatim
 	if like != nil && like.sameMeta(meta) {
 		o.attrs, o.nlabels = like.attrs, like.nlabels
 	} else {

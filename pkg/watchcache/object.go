@@ -18,12 +18,13 @@ type Object struct {
 	// attrs holds nlabels pairs of label key and value, sorted by key, and then
 	// the fields. Revisions of an object share it while nothing in it changes.
 	// Of an undecodable object it holds the reason alone.
-	attrs   []string
-	forms   atomic.Pointer[Forms]
-	budget  *budget // of the forms
-	slash   int32   // length of the namespace in key, -1 when there is none
-	nlabels int32
-	bad     bool // undecodable
+	attrs    []string
+	forms    atomic.Pointer[Forms]
+	budget   *budget // of the forms
+	slash    int32   // length of the namespace in key, -1 when there is none
+	nlabels  int32
+	bad      bool // undecodable
+	verbatim bool // Meta.Verbatim
 }
 
 // Key returns "<namespace>/<name>", or "<name>" of a cluster-scoped object.
@@ -48,6 +49,10 @@ func (o *Object) Lease() int64 { return o.lease }
 
 // Stored returns the stored bytes. They must not be changed.
 func (o *Object) Stored() []byte { return o.value }
+
+// Verbatim reports whether the stored bytes are what the current encoder would
+// write, so that they may be sent without decoding them.
+func (o *Object) Verbatim() bool { return o.verbatim }
 
 // Labels returns the labels in a form that apimachinery's selectors take
 // (labels.Labels), without allocating.

@@ -14,7 +14,7 @@ import (
 // Set is the watch cache of a whole server: one Cache per resource, fed by one
 // goroutine in revision order, with one applied revision for all.
 //
-// Lock order: applyMu, history.mu, mu, Cache.mu, budget.mu, Forms.mu. The locks
+// Lock order: applyMu, history.mu, Cache.mu, mu, budget.mu, Forms.mu. The locks
 // of the wait list and of the remembered snapshots are taken with no other.
 type Set struct {
 	cfg     Config

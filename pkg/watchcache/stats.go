@@ -64,11 +64,9 @@ func (s *Set) Stats() Stats {
 		FormsDropped: s.forms.droppedTotal(), FramesDropped: s.frames.droppedTotal(),
 		HistoryBytes: s.history.kept(), PagesKept: s.pages.len(), RevisionWaits: s.waits.len(),
 	}
-	s.mu.Lock()
-	for _, c := range s.caches {
+	for _, c := range s.router.Load().caches {
 		st.Caches = append(st.Caches, c.Stats())
 	}
-	s.mu.Unlock()
 	sort.Slice(st.Caches, func(i, j int) bool { return st.Caches[i].Resource < st.Caches[j].Resource })
 	return st
 }

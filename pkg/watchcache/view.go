@@ -57,6 +57,9 @@ func (v View) Validate() error {
 type Meta struct {
 	Labels map[string]string
 	Fields []string // aligned with View.FieldNames
+	// Verbatim says that the stored bytes are what the current encoder would
+	// write: they may be sent without decoding them.
+	Verbatim bool
 }
 
 // Local is what a writer attaches to its put (storage.Op.Local, as a *Local) so
