@@ -126,8 +126,12 @@ func eachKind(t *testing.T, f func(t *testing.T, gvk schema.GroupVersionKind, ob
 	fill := fuzzer.FuzzerFor(fuzzer.MergeFuzzerFuncs(metafuzzer.Funcs, func(serializer.CodecFactory) []any {
 		return []any{
 			func(s *string, c randfill.Continue) { *s = hostile(c.Rand) },
-			func(r *runtime.RawExtension, c randfill.Continue) { r.Raw = []byte(`{"metadata":{"resourceVersion":"7"}}`) },
-			func(q *resource.Quantity, c randfill.Continue) { *q = *resource.NewQuantity(c.Int63n(1000), resource.DecimalSI) },
+			func(r *runtime.RawExtension, c randfill.Continue) {
+				r.Raw = []byte(`{"metadata":{"resourceVersion":"7"}}`)
+			},
+			func(q *resource.Quantity, c randfill.Continue) {
+				*q = *resource.NewQuantity(c.Int63n(1000), resource.DecimalSI)
+			},
 			func(j *intstr.IntOrString, c randfill.Continue) { *j = intstr.FromInt32(c.Int31n(100)) },
 		}
 	}), rand.NewSource(seed), codecs)

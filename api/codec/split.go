@@ -49,7 +49,7 @@ func Split(form []byte, revision int64) (Proto, error) {
 	}
 	p.rest = raw[meta.end:]
 	m := meta.value
-	at := 0
+	at := skipShort(m)
 	for at < len(m) {
 		f, ok := nextField(m, at)
 		if !ok {
@@ -78,6 +78,16 @@ func Split(form []byte, revision int64) (Proto, error) {
 		p.digits = len(strconv.AppendInt(p.revision[:0], revision, 10))
 	}
 	return p, nil
+}
+
+// skipShort skips the fields of metadata that come before the resourceVersion,
+// as long as they are strings of less than 128 bytes, as names usually are.
+func skipShort(m []byte) int {
+	at := 0
+	for at+1 < len(m) && m[at] < tagMetaResourceVersion && m[at]&7 == wireBytes && m[at+1] < 0x80 && int(m[at+1]) <= len(m)-at-2 {
+		at += 2 + int(m[at+1])
+	}
+	return at
 }
 
 // Kind is the kind that the form says it is.
