@@ -423,15 +423,20 @@ func (l *Log) publish(name string, data []byte) (_ vfs.File, err error) {
 	return file, nil
 }
 
-// Droppable reports whether a mark at index would let a segment go.
-func (l *Log) Droppable(index uint64) bool {
-	return len(l.segments) > 1 && l.segments[0].maxIndex <= index
+// Oldest returns the index at which, or above, a mark lets the oldest segment
+// go; ok is false when there is only one.
+func (l *Log) Oldest() (index uint64, ok bool) {
+	return l.segments[0].maxIndex, len(l.segments) > 1
 }
 
 // drop removes the segments that the mark makes needless, oldest first.
 func (l *Log) drop() error {
 	var names []string
-	for l.Droppable(l.latest.Index) {
+	for {
+		index, ok := l.Oldest()
+		if !ok || index > l.latest.Index {
+			break
+		}
 		names = append(names, l.segments[0].name)
 		l.segments = l.segments[1:]
 	}
