@@ -19,7 +19,7 @@ const (
 // Events returns the next batch of a range after r.After. It keeps nothing
 // between calls: After is the cursor. It waits, without holding anything, while
 // there is no newer revision; a batch may have no events and only a newer
-// Revision.
+// Revision. storage.ErrStopped instead of a wait once Run has ended.
 func (s *Store) Events(ctx context.Context, r storage.EventsRequest) (storage.Batch, error) {
 	if r.Key == "" && r.RangeEnd == "" || r.Limit < 0 {
 		return storage.Batch{}, fmt.Errorf("%w: events of key %q", ErrBadRequest, r.Key)
@@ -32,6 +32,9 @@ func (s *Store) Events(ctx context.Context, r storage.EventsRequest) (storage.Ba
 		b, ready, err := s.nextEvents(&r)
 		if ready || err != nil {
 			return b, err
+		}
+		if s.stopped.Load() {
+			return storage.Batch{}, storage.ErrStopped
 		}
 		select {
 		case <-changed:

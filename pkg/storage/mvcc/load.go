@@ -1,10 +1,8 @@
 package mvcc
 
 import (
-	"cmp"
 	"encoding/binary"
 	"fmt"
-	"slices"
 )
 
 // loadAndAdopt reads the state through view. A new database, or one of etcd's,
@@ -114,7 +112,7 @@ func loadKeys(r Reader, st *state) (err error) {
 			st.attach(k)
 		}
 	}
-	slices.SortFunc(sorted, func(a, b *keyItem) int { return cmp.Compare(a.key, b.key) })
+	sortItems(sorted)
 	st.index.tree = newKeyTree(sorted)
 	return nil
 }

@@ -45,6 +45,7 @@ type Store struct {
 	kick        chan struct{} // holds one: commit now
 	compactKick chan struct{} // holds one: the mark moved
 
+	stopped  atomic.Bool // Run has ended: nothing new is to be waited for
 	closed   atomic.Bool
 	failure  atomic.Pointer[error]
 	failed   chan struct{} // closed after failure is set
@@ -117,8 +118,10 @@ func (s *Store) adoptState(st state) {
 
 // Run commits what is applied and removes what is compacted until ctx ends;
 // then it commits the rest. It returns the first failure, which also every
-// later Apply returns.
+// later Apply returns. Once it has returned no Events waits any more.
 func (s *Store) Run(ctx context.Context) error {
+	defer s.changed.broadcast()
+	defer s.stopped.Store(true)
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.flusher(gctx) })
 	g.Go(func() error { return s.compactor(gctx) })

@@ -70,7 +70,7 @@ func checkOp(o *storage.Op, depth int, left *int) error {
 
 func checkDuplicates(t *storage.Txn) error {
 	for _, ops := range [2][]storage.Op{t.Success, t.Failure} {
-		if len(ops) == 1 && ops[0].Type != storage.OpTxn {
+		if len(ops) == 0 || len(ops) == 1 && ops[0].Type != storage.OpTxn {
 			continue
 		}
 		if _, err := collectWrites(ops); err != nil {
