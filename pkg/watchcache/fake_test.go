@@ -19,6 +19,9 @@ import (
 // tests compare with.
 type fakeStore struct {
 	batchLimit int // events per batch when the reader sets no limit
+	// afterRead runs between the moment a range or history is read and the
+	// moment the reader gets it.
+	afterRead func(op string)
 
 	mu        sync.Mutex
 	moved     chan struct{} // closed at the next write
@@ -136,6 +139,13 @@ func (s *fakeStore) enterLocked(op, key string) error {
 }
 
 func (s *fakeStore) Range(ctx context.Context, r storage.RangeRequest) (*storage.RangeResult, error) {
+	if s.afterRead != nil {
+		defer s.afterRead("range")
+	}
+	return s.readRange(r)
+}
+
+func (s *fakeStore) readRange(r storage.RangeRequest) (*storage.RangeResult, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.enterLocked("range", r.Key); err != nil {
@@ -178,8 +188,12 @@ func (s *fakeStore) Events(ctx context.Context, r storage.EventsRequest) (storag
 			return storage.Batch{}, &storage.CompactedError{Requested: r.After, Compacted: s.compacted}
 		}
 		if s.rev > r.After {
-			defer s.mu.Unlock()
-			return s.batchLocked(r), nil
+			b := s.batchLocked(r)
+			s.mu.Unlock()
+			if s.afterRead != nil {
+				s.afterRead("events")
+			}
+			return b, nil
 		}
 		moved := s.moved
 		s.mu.Unlock()

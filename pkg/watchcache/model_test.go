@@ -7,8 +7,11 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/binnacle-io/binnacle/pkg/storage"
 )
@@ -23,6 +26,7 @@ type world struct {
 	views    []View
 	caches   []*Cache
 	watchers []*watched
+	calm     atomic.Bool // nobody meddles any more
 }
 
 type watched struct {
@@ -260,6 +264,8 @@ func (w *world) remove(i int) {
 
 // finish lets everything settle and checks that nothing is missing.
 func (w *world) finish() {
+	w.calm.Store(true)
+	time.Sleep(time.Second)
 	synctest.Wait()
 	rev, _ := w.store.Revision()
 	if w.set.Revision() != rev {
@@ -283,6 +289,34 @@ func (w *world) finish() {
 	for _, c := range w.set.Stats().Caches {
 		if c.Scopes != 0 || c.Watchers != 0 {
 			w.t.Fatalf("%s: %d scopes and %d watchers left", c.Resource, c.Scopes, c.Watchers)
+		}
+	}
+}
+
+// meddle returns a function that now and then writes, and lets time pass, while
+// somebody reads.
+func (w *world) meddle(seed uint64) func(string) {
+	var mu sync.Mutex
+	r := rand.New(rand.NewPCG(seed, 1))
+	return func(op string) {
+		mu.Lock()
+		n, key, node := r.IntN(12), pick(r, "pods/a/x", "pods/b/y", "minions/z", "example.com/widgets/a/x"), pick(r, "n1", "n2")
+		mu.Unlock()
+		if w.calm.Load() {
+			return
+		}
+		if op == "events" {
+			n += 4
+		}
+		if n < 6 {
+			w.store.put("/registry/"+key, value{Node: node})
+		}
+		if n < 4 {
+			time.Sleep(time.Millisecond) // virtual: everybody else goes on
+			w.store.delete("/registry/" + key)
+		}
+		if n < 5 {
+			time.Sleep(time.Millisecond)
 		}
 	}
 }
@@ -318,6 +352,9 @@ func TestModel(t *testing.T) {
 					Remember:     1 + r.IntN(5),
 				})
 				w.set = set
+				if i%2 == 0 {
+					w.store.afterRead = w.meddle(seed)
+				}
 				w.addCaches()
 				for range 600 {
 					w.step()
