@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"sort"
@@ -85,10 +86,7 @@ func (g *Registry) endpointsOf(r *Resource) []*Endpoint {
 		fields:   newFieldTable(r.Fields),
 	}
 	if r.Create == nil {
-		var err error
-		if e.cache, err = g.caches.Cache(viewOf(r, e.prefix)); err != nil {
-			panic(fmt.Sprintf("registry: %v: %v", e.GVR, err))
-		}
+		e.cache = g.caches.Cache(viewOf(r, e.prefix))
 	}
 	all := []*Endpoint{e}
 	for i := range r.Also {
@@ -207,12 +205,15 @@ func viewOf(r *Resource, prefix string) watchcache.View {
 		if err != nil {
 			return watchcache.Meta{}, err
 		}
-		return r.metaOf(obj), nil
+		m := r.metaOf(obj)
+		again, err := r.encode(obj)
+		m.Verbatim = err == nil && bytes.Equal(again, kv.Value)
+		return m, nil
 	}
 	return v
 }
 
-// metaOf extracts what selectors look at.
+// metaOf extracts what selectors look at. Verbatim is the caller's to set.
 func (r *Resource) metaOf(obj Object) watchcache.Meta {
 	m := watchcache.Meta{Labels: obj.GetLabels()}
 	if len(r.Fields) > 0 {
@@ -261,3 +262,6 @@ func (t fieldTable) names() string {
 	sort.Strings(names)
 	return strings.Join(names, ", ")
 }
+
+// NewServed makes an empty object of the served Go type.
+func (e *Endpoint) NewServed() (runtime.Object, error) { return e.FromStored(e.New()) }

@@ -86,10 +86,12 @@ func (g *Registry) put(ctx context.Context, e *Endpoint, key string, expect int6
 		lease = l.ID
 	}
 	forms := &watchcache.Forms{}
+	meta := e.metaOf(obj)
+	meta.Verbatim = true
 	res, err := g.store.Txn(ctx, &storage.Txn{
 		Compares: []storage.Compare{{Key: key, Target: storage.CompareMod, Result: storage.Equal, Int: expect}},
 		Success: []storage.Op{{Type: storage.OpPut, Key: key, Value: value, Lease: lease,
-			Local: &watchcache.Local{Meta: e.metaOf(obj), Forms: forms}}},
+			Local: &watchcache.Local{Meta: meta, Forms: forms}}},
 	})
 	if err != nil {
 		return nil, storeError(err)

@@ -1,0 +1,5 @@
+package rest
+
+import "net/http"
+
+func serveOpenAPI(w http.ResponseWriter, r *http.Request) { pageNotFound(w, r) }

@@ -1,0 +1,254 @@
+package rest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"mime"
+	"net/http"
+
+	jsonpatch "gopkg.in/evanphx/json-patch.v4"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	metavalidation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/mergepatch"
+	"k8s.io/apimachinery/pkg/util/strategicpatch"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	kjson "sigs.k8s.io/json"
+
+	"github.com/binnacle-io/binnacle/api/codec"
+	"github.com/binnacle-io/binnacle/pkg/registry"
+)
+
+// maxPatchOperations bounds a JSON patch, as kube-apiserver does.
+const maxPatchOperations = 10000
+
+// patchMedia are the patch types served, in the order of the 415 message.
+const patchMedia = "application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json"
+
+// patcher changes the JSON form of an object, or its map form.
+type patcher interface {
+	// patch returns the patched JSON form. strict errors are unknown and
+	// duplicate fields of the patch itself.
+	patch(original []byte, into runtime.Object) (patched []byte, strict []error, err error)
+}
+
+func newPatcher(contentType string, body []byte) (patcher, error) {
+	media, _, err := mime.ParseMediaType(contentType)
+	if err != nil {
+		media = ""
+	}
+	switch types.PatchType(media) {
+	case types.JSONPatchType:
+		return newJSONPatch(body)
+	case types.MergePatchType:
+		return mergePatch(body), nil
+	case types.StrategicMergePatchType:
+		return strategicPatch(body), nil
+	}
+	return nil, unsupportedMediaType(patchMedia)
+}
+
+// jsonPatch is RFC 6902.
+type jsonPatch struct {
+	ops    jsonpatch.Patch
+	strict []error
+}
+
+func newJSONPatch(body []byte) (patcher, error) {
+	// Decoding into this type first finds bad documents with the words that
+	// kube-apiserver has for them, and fields that no operation has.
+	type jsonPatchOp struct {
+		Op    string          `json:"op"`
+		Path  string          `json:"path"`
+		From  string          `json:"from,omitempty"`
+		Value json.RawMessage `json:"value,omitempty"`
+	}
+	var known []jsonPatchOp
+	strict, err := kjson.UnmarshalStrict(body, &known)
+	if err != nil {
+		return nil, decodingPatch(err)
+	}
+	ops, err := jsonpatch.DecodePatch(body)
+	if err != nil {
+		return nil, decodingPatch(err)
+	}
+	if len(ops) > maxPatchOperations {
+		return nil, apierrors.NewRequestEntityTooLargeError(fmt.Sprintf("The allowed maximum operations in a JSON patch is %d, got %d", maxPatchOperations, len(ops)))
+	}
+	return &jsonPatch{ops: ops, strict: strict}, nil
+}
+
+func decodingPatch(err error) error {
+	return apierrors.NewBadRequest(fmt.Sprintf("error decoding patch: %v", err))
+}
+
+func (p *jsonPatch) patch(original []byte, _ runtime.Object) ([]byte, []error, error) {
+	patched, err := p.ops.Apply(original)
+	if err != nil {
+		return nil, nil, apierrors.NewGenericServerResponse(http.StatusUnprocessableEntity, "", schema.GroupResource{}, "", err.Error(), 0, false)
+	}
+	return patched, p.strict, nil
+}
+
+// mergePatch is RFC 7386.
+type mergePatch []byte
+
+func (p mergePatch) patch(original []byte, _ runtime.Object) ([]byte, []error, error) {
+	var doc map[string]any
+	strict, err := kjson.UnmarshalStrict(p, &doc)
+	if err != nil {
+		return nil, nil, decodingPatch(err)
+	}
+	patched, err := jsonpatch.MergePatch(original, p)
+	if err != nil {
+		return nil, nil, apierrors.NewBadRequest(err.Error())
+	}
+	return patched, strict, nil
+}
+
+// strategicPatch merges lists by the keys that the Go types name.
+type strategicPatch []byte
+
+func (p strategicPatch) patch(original []byte, into runtime.Object) ([]byte, []error, error) {
+	doc := map[string]any{}
+	strict, err := kjson.UnmarshalStrict(p, &doc)
+	if err != nil {
+		return nil, nil, apierrors.NewBadRequest(err.Error())
+	}
+	object := map[string]any{}
+	if err := kjson.UnmarshalCaseSensitivePreserveInts(original, &object); err != nil {
+		return nil, nil, err
+	}
+	patched, err := strategicpatch.StrategicMergeMapPatch(object, doc, into)
+	if err != nil {
+		return nil, nil, strategicError(err)
+	}
+	b, err := json.Marshal(patched)
+	return b, strict, err
+}
+
+func strategicError(err error) error {
+	switch {
+	case errors.Is(err, mergepatch.ErrBadJSONDoc), mergepatch.IsPreconditionFailed(err):
+		return apierrors.NewBadRequest(err.Error())
+	case errors.Is(err, mergepatch.ErrBadPatchFormatForPrimitiveList), errors.Is(err, mergepatch.ErrBadPatchFormatForRetainKeys),
+		errors.Is(err, mergepatch.ErrBadPatchFormatForSetElementOrderList), errors.Is(err, mergepatch.ErrUnsupportedStrategicMergePatchFormat):
+		return apierrors.NewBadRequest(err.Error())
+	}
+	return apierrors.NewGenericServerResponse(http.StatusUnprocessableEntity, "", schema.GroupResource{}, "", err.Error(), 0, false)
+}
+
+func (c *call) patch(ctx context.Context) error {
+	p, v, err := c.readPatch()
+	if err != nil {
+		return err
+	}
+	res, err := c.Registry.Update(ctx, c.ep, &c.req, c.target.subresource, func(cur registry.Object) (registry.Object, error) {
+		if cur == nil {
+			return nil, apierrors.NewNotFound(c.ep.ServedResource(), c.target.name)
+		}
+		obj, err := c.applyPatch(cur, p, v)
+		if err != nil {
+			return nil, err
+		}
+		if obj.GetName() == "" {
+			return nil, apierrors.NewBadRequest(fmt.Sprintf("the name of the object (%s based on URL) was undeterminable: name must be provided", c.target.name))
+		}
+		if err := c.checkName(obj); err != nil {
+			return nil, err
+		}
+		return obj, nil
+	})
+	if err != nil {
+		return err
+	}
+	return c.written(res)
+}
+
+// readPatch reads the patch and its options.
+func (c *call) readPatch() (patcher, codec.Validation, error) {
+	contentType := c.r.Header.Get("Content-Type")
+	body, err := c.readBody()
+	if err != nil {
+		return nil, 0, err
+	}
+	p, err := newPatcher(contentType, body)
+	if err != nil {
+		return nil, 0, err
+	}
+	var opts metav1.PatchOptions
+	media, _, _ := mime.ParseMediaType(contentType)
+	check := func(o *metav1.PatchOptions) field.ErrorList {
+		return metavalidation.ValidatePatchOptions(o, types.PatchType(media))
+	}
+	if err := options(c, "PatchOptions", &opts, check); err != nil {
+		return nil, 0, err
+	}
+	c.req.DryRun = len(opts.DryRun) > 0
+	return p, validation(opts.FieldValidation), nil
+}
+
+// applyPatch makes the patched object, defaulted, from the current one.
+func (c *call) applyPatch(cur registry.Object, p patcher, v codec.Validation) (registry.Object, error) {
+	served, err := c.ep.FromStored(cur)
+	if err != nil {
+		return nil, err
+	}
+	into, err := c.ep.NewServed()
+	if err != nil {
+		return nil, err
+	}
+	obj, err := c.patchInto(served, into, c.ep.GVK, p, v)
+	if err != nil {
+		return nil, err
+	}
+	return c.toStored(obj)
+}
+
+// patchInto patches the JSON form of an object and decodes what comes out.
+func (c *call) patchInto(current, into runtime.Object, gvk schema.GroupVersionKind, p patcher, v codec.Validation) (runtime.Object, error) {
+	original, err := codec.EncodeJSON(current, gvk)
+	if err != nil {
+		return nil, err
+	}
+	c.warnings = c.warnings[:0] // of an attempt before this one
+	patched, strict, err := p.patch(original, into)
+	if err != nil {
+		return nil, err
+	}
+	body, err := codec.DecodeBody(patched, codec.JSON, gvk, into, v)
+	if err != nil {
+		return nil, patchedInvalid(patched, err)
+	}
+	switch v {
+	case codec.Strict:
+		if len(strict) > 0 {
+			return nil, patchedInvalid(p, runtime.NewStrictDecodingError(strict))
+		}
+	case codec.Warn:
+		for _, e := range strict {
+			c.warn(e.Error())
+		}
+		c.warn(body.Warnings...)
+	}
+	return body.Object, nil
+}
+
+// patchedInvalid is the answer to a patch whose outcome is no object of the kind.
+func patchedInvalid(value any, err error) error {
+	var body *codec.BodyError
+	if errors.As(err, &body) {
+		err = body.Err
+	}
+	text, ok := value.([]byte)
+	if !ok {
+		text, _ = json.Marshal(value)
+	}
+	return apierrors.NewInvalid(schema.GroupKind{}, "", field.ErrorList{
+		field.Invalid(field.NewPath("patch"), string(text), err.Error())})
+}
