@@ -196,7 +196,8 @@ func (c *historyCheck) key(rev revision, tomb bool, kv *rawKV) {
 		if kv.create != 0 || kv.mod != 0 || kv.version != 0 || len(kv.value) > 0 || kv.lease != 0 {
 			bad("is a tombstone with more than a key")
 		}
-		if c.removedBelow(rev) {
+		// Of the mark itself etcd may have kept a delete.
+		if c.removed(rev) && rev.main < c.st.finished {
 			bad("is a delete that compaction should have removed")
 		}
 		c.keys[key] = keyState{rev: rev}
@@ -217,16 +218,15 @@ func (c *historyCheck) key(rev revision, tomb bool, kv *rawKV) {
 	case !exact && exists && !(kv.create == prev.create && kv.version > prev.version) && kv.create <= prev.rev.main:
 		bad(fmt.Sprintf("has version %d after %d", kv.version, prev.version))
 	}
-	if known && c.removedBelow(rev) {
+	if known && c.removed(rev) {
 		bad("hides an earlier one that compaction should have removed")
 	}
 	c.keys[key] = keyState{rev: rev, create: kv.create, version: kv.version}
 }
 
-// removedBelow says whether a compaction that ran here is done with rev. Of the
-// mark itself etcd may have kept a delete.
-func (c *historyCheck) removedBelow(rev revision) bool {
-	return c.st.base > 0 && c.st.finished > c.st.base && rev.main < c.st.finished
+// removed says whether a compaction that ran here is done with rev.
+func (c *historyCheck) removed(rev revision) bool {
+	return c.st.base > 0 && c.st.finished > c.st.base && rev.main <= c.st.finished
 }
 
 // checkTree verifies the order and the shape of the index.
