@@ -2,6 +2,7 @@ package watchcache
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -69,6 +70,22 @@ func (c *Cache) fill(ctx context.Context) (count int, err error) {
 		return 0, err
 	}
 	defer c.set.release()
+	for range loadTries {
+		count, err = c.fillOnce(ctx)
+		if !errors.Is(err, storage.ErrCompacted) {
+			return count, err
+		}
+	}
+	// Not wrapped: to a reader ErrCompacted would mean that its own revision is
+	// too old.
+	return 0, fmt.Errorf("compaction was faster %d times: %v", loadTries, err)
+}
+
+// loadTries is how often a load begins again because what it was reading was
+// compacted meanwhile.
+const loadTries = 10
+
+func (c *Cache) fillOnce(ctx context.Context) (int, error) {
 	m := c.newMaker()
 	m.failed = c.undecodable
 	objects, rev, err := c.readRange(ctx, m, 0, nil)
