@@ -5,6 +5,7 @@ import "github.com/binnacle-io/binnacle/pkg/registry"
 // Kinds returns the kinds of the core group.
 func Kinds() []*registry.Resource {
 	return []*registry.Resource{
+		Bindings(),
 		ComponentStatuses(),
 		ConfigMaps(),
 		Endpoints(),
@@ -14,6 +15,8 @@ func Kinds() []*registry.Resource {
 		Nodes(),
 		PersistentVolumeClaims(),
 		PersistentVolumes(),
+		Pods(),
+		PodTemplates(),
 		ReplicationControllers(),
 		ResourceQuotas(),
 		Secrets(),
