@@ -11,20 +11,22 @@ import (
 // Thousands of them are kept, so the layout is tight: labels and fields share
 // one slice, and strings that many objects have in common are kept once.
 type Object struct {
-	key   string // "<namespace>/<name>" or "<name>"
-	value []byte
-	rev   int64
-	lease int64
+	// What a scan looks at stands together.
+	key string // "<namespace>/<name>" or "<name>"
 	// attrs holds nlabels pairs of label key and value, sorted by key, and then
 	// the fields. Revisions of an object share it while nothing in it changes.
 	// Of an undecodable object it holds the reason alone.
 	attrs    []string
-	forms    atomic.Pointer[Forms]
-	budget   *budget // of the forms
-	slash    int32   // length of the namespace in key, -1 when there is none
+	slash    int32 // length of the namespace in key, -1 when there is none
 	nlabels  int32
 	bad      bool // undecodable
 	verbatim bool // Meta.Verbatim
+
+	value  []byte
+	rev    int64
+	lease  int64
+	forms  atomic.Pointer[Forms]
+	budget *budget // of the forms
 }
 
 // Key returns "<namespace>/<name>", or "<name>" of a cluster-scoped object.
