@@ -1,6 +1,7 @@
 package consensus
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 
@@ -91,6 +92,7 @@ func newCore(cfg *Config, state *wal.State, applied uint64) (*core, error) {
 		return nil, err
 	}
 	c.confChanged()
+	rand.Read(c.reads.life[:])
 	return c, nil
 }
 

@@ -199,7 +199,13 @@ func (n *Node) ReadIndex(ctx context.Context) (uint64, error) {
 		return index, nil
 	}
 	answer := make(chan readResult, 1)
-	n.turn(func(c *core) { c.reads.add(c, answer) })
+	n.turn(func(c *core) {
+		if n.err != nil || n.ended {
+			answer <- readResult{err: ErrStopped}
+		} else {
+			c.reads.add(c, answer)
+		}
+	})
 	select {
 	case r := <-answer:
 		return r.index, r.err

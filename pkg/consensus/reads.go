@@ -1,6 +1,7 @@
 package consensus
 
 import (
+	"bytes"
 	"encoding/binary"
 
 	"go.etcd.io/raft/v3"
@@ -13,8 +14,11 @@ type readRounds struct {
 	waiting []chan<- readResult // not in a round
 	round   []chan<- readResult // of the round under way
 	id      uint64              // of that round
-	since   uint64              // tick at which it began
-	without uint64              // tick since which no leader has been known
+	// life tells this process's rounds from those of an earlier one: answers to
+	// them may still be under way, and they are too old.
+	life    [8]byte
+	since   uint64 // tick at which it began
+	without uint64 // tick since which no leader has been known
 	done    []readAnswer
 }
 
@@ -62,12 +66,17 @@ func (r *readRounds) issue(c *core) {
 	r.id++
 	r.round, r.waiting = r.waiting, nil
 	r.since = c.ticks
-	c.rn.ReadIndex(binary.LittleEndian.AppendUint64(nil, r.id))
+	c.rn.ReadIndex(r.context())
+}
+
+// context names the round under way.
+func (r *readRounds) context() []byte {
+	return binary.LittleEndian.AppendUint64(r.life[:], r.id)
 }
 
 // confirmed ends a round.
 func (r *readRounds) confirmed(state raft.ReadState) {
-	if len(state.RequestCtx) != 8 || binary.LittleEndian.Uint64(state.RequestCtx) != r.id {
+	if !bytes.Equal(state.RequestCtx, r.context()) {
 		return // of a round that was given up
 	}
 	r.answer(&r.round, readResult{index: state.Index})
