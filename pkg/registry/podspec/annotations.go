@@ -30,6 +30,9 @@ func (c *checker) podAnnotations(path *field.Path) {
 // appArmorAnnotations checks the annotations that came before the field
 // appArmorProfile: each names a container and a profile.
 func (c *checker) appArmorAnnotations(path *field.Path) {
+	if !hasPrefix(c.meta.Annotations, appArmorPrefix) {
+		return
+	}
 	for _, k := range sortedKeys(c.meta.Annotations) {
 		name, ok := strings.CutPrefix(k, appArmorPrefix)
 		if !ok {
@@ -42,6 +45,15 @@ func (c *checker) appArmorAnnotations(path *field.Path) {
 			c.invalid(path.Key(k), v, "invalid AppArmor profile name: \""+v+"\"")
 		}
 	}
+}
+
+func hasPrefix(set map[string]string, prefix string) bool {
+	for k := range set {
+		if strings.HasPrefix(k, prefix) {
+			return true
+		}
+	}
+	return false
 }
 
 func (c *checker) hasContainer(name string) bool {
@@ -79,7 +91,7 @@ func appArmorProfile(v string) *corev1.AppArmorProfile {
 // appArmorAgree checks that where a container has both the annotation and the
 // field they say the same.
 func (c *checker) appArmorAgree(path *field.Path) {
-	if c.meta == nil || len(c.meta.Annotations) == 0 {
+	if c.meta == nil || !hasPrefix(c.meta.Annotations, appArmorPrefix) {
 		return
 	}
 	eachContainer(c.spec, path, func(ctr *corev1.Container, at *field.Path) {
@@ -102,7 +114,7 @@ func (c *checker) appArmorAgree(path *field.Path) {
 // AdoptAppArmorAnnotations gives containers that have only the annotation the
 // field of the same meaning, as a new pod is read by nodes that know the field alone.
 func AdoptAppArmorAnnotations(p *corev1.Pod) {
-	if len(p.Annotations) == 0 || p.Spec.OS != nil && p.Spec.OS.Name == corev1.Windows {
+	if !hasPrefix(p.Annotations, appArmorPrefix) || p.Spec.OS != nil && p.Spec.OS.Name == corev1.Windows {
 		return
 	}
 	eachContainer(&p.Spec, nil, func(ctr *corev1.Container, _ *field.Path) {

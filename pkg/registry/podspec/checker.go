@@ -94,7 +94,8 @@ func (c *checker) selector(parent *field.Path, name string, s *metav1.LabelSelec
 // oneOf checks a value that has been set against what is supported.
 func oneOf[T ~string](c *checker, p *field.Path, name string, value T, supported ...T) {
 	if !slices.Contains(supported, value) {
-		c.add(field.NotSupported(p.Child(name), value, supported))
+		// A copy, so that the list of the usual call, which succeeds, stays on the stack.
+		c.add(field.NotSupported(p.Child(name), value, slices.Clone(supported)))
 	}
 }
 

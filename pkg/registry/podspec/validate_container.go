@@ -156,7 +156,7 @@ func (c *checker) container(ctr *corev1.Container, at *field.Path) {
 	c.mounts(ctr, at)
 	c.devices(ctr, at)
 	requiredOneOf(c, at, "imagePullPolicy", ctr.ImagePullPolicy, corev1.PullAlways, corev1.PullIfNotPresent, corev1.PullNever)
-	c.resources(&ctr.Resources, at.Child("resources"))
+	c.resources(&ctr.Resources, at)
 	c.resizePolicy(ctr.ResizePolicy, at)
 	c.containerSecurity(ctr.SecurityContext, at)
 }

@@ -14,10 +14,11 @@ import (
 )
 
 // resources checks what a container asks for and may use.
-func (c *checker) resources(r *corev1.ResourceRequirements, path *field.Path) {
+func (c *checker) resources(r *corev1.ResourceRequirements, at *field.Path) {
 	if plainResources(r) {
 		return
 	}
+	path := at.Child("resources")
 	limits, requests := path.Child("limits"), path.Child("requests")
 	computes, pages := false, false
 	for _, name := range sortedKeys(r.Limits) {
@@ -162,7 +163,7 @@ func (c *checker) claimNames() string {
 		list = append(list, p.Name)
 	}
 	slices.Sort(list)
-	return strings.Join(list, ", ")
+	return strings.Join(slices.Compact(list), ", ")
 }
 
 // resourceClaims checks the claims of the pod, and remembers their names.

@@ -32,6 +32,11 @@ func TemplateWarnings(t *corev1.PodTemplateSpec, path *field.Path) []string {
 
 type warner struct{ list []string }
 
+func hasKey(set map[string]string, k string) bool {
+	_, has := set[k]
+	return has
+}
+
 func (w *warner) add(format string, args ...any) {
 	w.list = append(w.list, fmt.Sprintf(format, args...))
 }
@@ -93,9 +98,7 @@ func (w *warner) spec(s *corev1.PodSpec, meta *metav1.ObjectMeta, path *field.Pa
 			w.add("%s: a null labelSelector results in matching no pod", at("topologySpreadConstraints").Index(i).Child("labelSelector"))
 		}
 	}
-	if len(meta.Annotations) > 0 {
-		w.annotations(s, meta, below(path, "metadata", "annotations"))
-	}
+	w.annotations(s, meta, path)
 	for i := range s.Volumes {
 		w.volume(&s.Volumes[i], at("volumes").Index(i))
 	}
@@ -107,9 +110,7 @@ func (w *warner) spec(s *corev1.PodSpec, meta *metav1.ObjectMeta, path *field.Pa
 	}
 	w.pullSecrets(s.ImagePullSecrets, path)
 	eachContainer(s, below(path, "spec"), w.container)
-	if s.Overhead != nil {
-		w.fractions(s.Overhead, at("overhead"))
-	}
+	w.fractions(s.Overhead, below(path, "spec"), "overhead")
 }
 
 func (w *warner) nodeAffinity(a *corev1.NodeAffinity, at *field.Path) {
@@ -128,8 +129,12 @@ func (w *warner) nodeAffinity(a *corev1.NodeAffinity, at *field.Path) {
 	}
 }
 
-func (w *warner) annotations(s *corev1.PodSpec, meta *metav1.ObjectMeta, at *field.Path) {
+func (w *warner) annotations(s *corev1.PodSpec, meta *metav1.ObjectMeta, path *field.Path) {
+	if !hasPrefix(meta.Annotations, appArmorPrefix) && !hasPrefix(meta.Annotations, seccompContainer) && !hasKey(meta.Annotations, seccompPod) {
+		return
+	}
 	const seccomp = "%s: non-functional in v1.27+; use the \"seccompProfile\" field instead"
+	at := below(path, "metadata", "annotations")
 	if _, has := meta.Annotations[seccompPod]; has {
 		w.add(seccomp, at.Key(seccompPod))
 	}
@@ -150,8 +155,7 @@ func (w *warner) volume(v *corev1.Volume, at *field.Path) {
 		}
 	}
 	if e := v.Ephemeral; e != nil && e.VolumeClaimTemplate != nil {
-		w.fractions(e.VolumeClaimTemplate.Spec.Resources.Requests,
-			at.Child("ephemeral", "volumeClaimTemplate", "spec", "resources", "requests"))
+		w.fractions(e.VolumeClaimTemplate.Spec.Resources.Requests, at, "ephemeral", "volumeClaimTemplate", "spec", "resources", "requests")
 	}
 	if e := v.EmptyDir; e != nil && e.SizeLimit != nil && e.SizeLimit.MilliValue()%1000 != 0 {
 		w.add("%s: fractional byte value %q is invalid, must be an integer", at.Child("emptyDir", "sizeLimit"), e.SizeLimit.String())
@@ -178,25 +182,24 @@ func (w *warner) container(c *corev1.Container, at *field.Path) {
 			w.add("%s: hides previous definition of %q, which may be dropped when using apply", at.Child("env").Index(i), e.Name)
 		}
 	}
-	w.samePorts(c.Ports, at.Child("ports"))
-	w.fractions(c.Resources.Limits, at.Child("resources", "limits"))
-	w.fractions(c.Resources.Requests, at.Child("resources", "requests"))
+	if len(c.Ports) > 1 {
+		w.samePorts(c.Ports, at.Child("ports"))
+	}
+	w.fractions(c.Resources.Limits, at, "resources", "limits")
+	w.fractions(c.Resources.Requests, at, "resources", "requests")
 }
 
-// fractions warns of parts of bytes.
-func (w *warner) fractions(l corev1.ResourceList, at *field.Path) {
+// fractions warns of parts of bytes in the list at path and names.
+func (w *warner) fractions(l corev1.ResourceList, path *field.Path, names ...string) {
 	for _, name := range [...]corev1.ResourceName{corev1.ResourceMemory, corev1.ResourceStorage, corev1.ResourceEphemeralStorage} {
 		if q, has := l[name]; has && q.MilliValue()%1000 != 0 {
-			w.add("%s: fractional byte value %q is invalid, must be an integer", at.Key(string(name)), q.String())
+			w.add("%s: fractional byte value %q is invalid, must be an integer", path.Child(names[0], names[1:]...).Key(string(name)), q.String())
 		}
 	}
 }
 
 // samePorts warns of ports that are declared twice, which apply cannot tell apart.
 func (w *warner) samePorts(ports []corev1.ContainerPort, at *field.Path) {
-	if len(ports) < 2 {
-		return
-	}
 	type key struct {
 		protocol corev1.Protocol
 		hostIP   string
