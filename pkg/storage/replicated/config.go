@@ -12,18 +12,17 @@ import (
 // that it commits to the store's Machine. *consensus.Node is one.
 type Log interface {
 	// Propose hands data, which then belongs to the log, to the leader. It
-	// returns when the log has taken it, not when it is committed. After an
-	// error that Config.LogErrors names nothing was proposed; after any other,
-	// ctx.Err() included, data may still be committed. A proposal that was taken
-	// may be lost without a word.
+	// returns when the log has taken it, not when it is committed; a proposal
+	// that was taken may still be lost without a word. After an error nothing
+	// was proposed.
 	Propose(ctx context.Context, data []byte) error
 	// ReadIndex returns an index at or above that of every entry that was
 	// committed, by any member, before the call.
 	ReadIndex(ctx context.Context) (uint64, error)
 }
 
-// LogErrors are the errors of a Log that mean something to a store, matched
-// with errors.Is: nothing was proposed or read.
+// LogErrors are the errors of a Log that the contract of a store has a name
+// for, matched with errors.Is.
 type LogErrors struct {
 	NoLeader error
 	Stopped  error

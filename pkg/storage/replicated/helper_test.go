@@ -14,6 +14,7 @@ var (
 	errTestNoLeader = errors.New("test log: no leader")
 	errTestStopped  = errors.New("test log: stopped")
 	errTestTooLarge = errors.New("test log: too large")
+	errTestOther    = errors.New("test log: something else")
 	testLogErrors   = LogErrors{NoLeader: errTestNoLeader, Stopped: errTestStopped, TooLarge: errTestTooLarge}
 )
 
@@ -235,9 +236,9 @@ func start(t testing.TB, disk *mvcc.MemoryDisk, change func(*Config)) *fixture {
 			t.Errorf("replicated: %v", err)
 		}
 	})
-	f.stop = sync.OnceFunc(func() { cancel(); running.Wait() })
-	t.Cleanup(func() {
-		f.stop()
+	f.stop = sync.OnceFunc(func() {
+		cancel()
+		running.Wait()
 		if err := state.Check(); err != nil {
 			t.Errorf("Check: %v", err)
 		}
@@ -245,6 +246,7 @@ func start(t testing.TB, disk *mvcc.MemoryDisk, change func(*Config)) *fixture {
 			t.Errorf("mvcc: %v", err)
 		}
 	})
+	t.Cleanup(f.stop)
 	f.advance(expiryInterval) // the store has seen that it leads
 	return f
 }

@@ -2,7 +2,6 @@ package replicated
 
 import (
 	"sync"
-	"time"
 
 	"github.com/binnacle-io/binnacle/pkg/storage"
 	"github.com/binnacle-io/binnacle/pkg/storage/mvcc"
@@ -11,8 +10,8 @@ import (
 // proposal is one command of this member on its way through the log.
 type proposal struct {
 	seq    uint64
-	since  time.Time // by the store's clock, in whole ticks
-	locals []any     // for mvcc.Entry.Local
+	since  uint64 // tick
+	locals []any  // for mvcc.Entry.Local
 	result mvcc.Result
 	// done holds one token once result is set. Whoever took the proposal out of
 	// the table sets result and puts the token, or is the proposer itself and
@@ -34,7 +33,7 @@ type pending struct {
 	mu    sync.Mutex
 	table map[uint64]*proposal
 	next  uint64 // seq of the next proposal
-	now   time.Time
+	ticks uint64 // of time: a process that was paused gives up nothing too early
 }
 
 func newPending(first uint64) *pending {
@@ -51,7 +50,7 @@ func (t *pending) add(locals []any) *proposal {
 	p.locals = locals
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	p.seq, p.since = t.next, t.now
+	p.seq, p.since = t.next, t.ticks
 	t.next++
 	t.table[p.seq] = p
 	return p
@@ -93,14 +92,14 @@ func (t *pending) claim(member uint64, entries []mvcc.Entry, claimed []*proposal
 	return claimed
 }
 
-// tick sets the time of proposals to come and gives up those from before
-// deadline.
-func (t *pending) tick(now, deadline time.Time) {
+// tick counts one tick of time and gives up proposals that are older than
+// patience ticks.
+func (t *pending) tick(patience uint64) {
 	t.mu.Lock()
-	t.now = now
+	t.ticks++
 	var late []*proposal
 	for _, p := range t.table {
-		if p.since.Before(deadline) {
+		if t.ticks-p.since > patience {
 			delete(t.table, p.seq)
 			late = append(late, p)
 		}

@@ -46,17 +46,13 @@ func (s *Store) propose(ctx context.Context, c *mvcc.Command, sizeHint int, loca
 	return s.await(ctx, p)
 }
 
-// notProposed gives p up after Log.Propose has failed.
+// notProposed takes p back after Log.Propose has failed.
 func (s *Store) notProposed(p *proposal, err error) (mvcc.Result, error) {
-	known := s.logError(err)
-	if known == nil {
-		return s.giveUp(p, err)
-	}
 	s.failed.Add(1)
-	if s.machine.pending.remove(p) {
+	if s.machine.pending.remove(p) { // else the watchdog has it
 		s.machine.pending.recycle(p)
 	}
-	return mvcc.Result{}, known
+	return mvcc.Result{}, s.logError(err)
 }
 
 // await waits for the fate of a proposal that the log has taken.
@@ -86,8 +82,7 @@ func (s *Store) giveUp(p *proposal, reason error) (mvcc.Result, error) {
 	return r, nil
 }
 
-// logError translates a Log's error after which nothing has happened; nil for
-// every other error.
+// logError translates an error of the log.
 func (s *Store) logError(err error) error {
 	for _, known := range [...]struct{ theirs, ours error }{
 		{s.cfg.LogErrors.NoLeader, storage.ErrNoLeader},
@@ -98,7 +93,7 @@ func (s *Store) logError(err error) error {
 			return known.ours
 		}
 	}
-	return nil
+	return err
 }
 
 // usable returns the error of a call that cannot begin.

@@ -45,7 +45,6 @@ func New(cfg Config) (*Store, error) {
 		life:    life,
 		end:     end,
 	}
-	s.machine.pending.tick(cfg.Clock.Now(), cfg.Clock.Now())
 	granted := func(l storage.Lease) { s.lessor.granted(l, cfg.Clock.Now()) }
 	s.machine.granted.Store(&granted)
 	return s, nil
@@ -63,16 +62,17 @@ func (s *Store) Run(ctx context.Context) error {
 	return g.Wait()
 }
 
+// timeoutTicks is the number of looks for lost proposals in a RequestTimeout.
+const timeoutTicks = 8
+
 // watchdog answers proposals that the log has lost with ErrUnknownOutcome.
 func (s *Store) watchdog(ctx context.Context) {
-	tick := max(s.cfg.RequestTimeout/8, 1)
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-s.cfg.Clock.After(tick):
-			now := s.cfg.Clock.Now()
-			s.machine.pending.tick(now, now.Add(-s.cfg.RequestTimeout))
+		case <-s.cfg.Clock.After(s.cfg.RequestTimeout / timeoutTicks):
+			s.machine.pending.tick(timeoutTicks)
 		}
 	}
 }
@@ -122,7 +122,7 @@ func (s *Store) ReadRevision(ctx context.Context) (int64, error) {
 	}
 	index, err := s.cfg.Log.ReadIndex(ctx)
 	if err != nil {
-		return 0, s.readError(ctx, err)
+		return 0, s.logError(err)
 	}
 	if s.machine.applied.applied.Load() < index {
 		if err := s.machine.applied.wait(ctx, s.life.Done(), index); err != nil {
@@ -131,18 +131,6 @@ func (s *Store) ReadRevision(ctx context.Context) (int64, error) {
 	}
 	current, _ := s.mvcc.Revision()
 	return current, nil
-}
-
-// readError says why a read index could not be had; nothing else can have
-// happened.
-func (s *Store) readError(ctx context.Context, err error) error {
-	if known := s.logError(err); known != nil {
-		return known
-	}
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	return err
 }
 
 // Events implements storage.Store.
