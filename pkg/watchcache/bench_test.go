@@ -269,3 +269,24 @@ func BenchmarkMemory(b *testing.B) {
 		runtime.KeepAlive(c)
 	}
 }
+
+// BenchmarkIdleWatcherMemory reports what a watcher with a scope of its own
+// costs while nothing happens, the goroutine that waits aside.
+func BenchmarkIdleWatcherMemory(b *testing.B) {
+	const n = 10000
+	_, c := benchSet(b, 10)
+	for b.Loop() {
+		var before, after runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		watchers := benchWatchers(b, c, n, func(i int) WatchOptions {
+			return WatchOptions{Namespace: "other", Name: fmt.Sprint("pod-", i)}
+		})
+		runtime.GC()
+		runtime.ReadMemStats(&after)
+		b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/n, "B/watcher")
+		for _, w := range watchers {
+			w.Close()
+		}
+	}
+}

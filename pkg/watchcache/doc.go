@@ -12,7 +12,7 @@
 //   - Set.Revision is one for all caches: a loaded cache shows every event at
 //     or below it.
 //   - A Snapshot of revision R shows the effect of exactly the events at or
-//     below R. Taking one costs two atomic loads; reading one takes no lock.
+//     below R. Taking one costs a few atomic loads; reading one takes no lock.
 //   - A Watcher returns every event that it should see above WatchOptions.After
 //     once, in order of revision, a revision never split; or it ends with
 //     storage.ErrCompacted. How slow it is makes no difference to this, nor to
