@@ -111,7 +111,7 @@ func TestRandom(t *testing.T) {
 	t.Logf("seed %d", seed)
 	f := filler(seed)
 	for _, r := range Kinds() {
-		for range 200 {
+		for range 40 {
 			o, old := r.New(), r.New()
 			f.Fill(o)
 			f.Fill(old)
