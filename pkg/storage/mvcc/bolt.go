@@ -20,6 +20,11 @@ import (
 // is not split in half for inserts that never come.
 const fillPercent = 0.95
 
+// pageSize is that of new files; one of etcd's keeps its own. A page takes at
+// least two pairs, and with the usual 4 KB two objects of 2 KB fill half of two
+// pages: four times that halves the file, and the number of writes.
+const pageSize = 16 << 10
+
 // incomingSuffix names the copy of Stage beside the database.
 const incomingSuffix = ".incoming"
 
@@ -35,13 +40,15 @@ type boltOptions struct {
 }
 
 // options: the free list is written with every commit (NoFreelistSync off),
-// which costs eight bytes per free page, because without it opening reads every
-// page of the file to find out what is free, and the start is in a hurry.
+// which costs eight bytes per free page, because without it opening walks over
+// every page of the file to find out what is free: 120 ms of CPU for 100,000
+// objects of 2 KB, instead of 0.1 ms.
 func (o boltOptions) options() *bolt.Options {
 	return &bolt.Options{
 		Timeout:         o.lockTimeout,
 		FreelistType:    bolt.FreelistMapType,
 		InitialMmapSize: o.mmapSize,
+		PageSize:        pageSize,
 	}
 }
 
@@ -57,18 +64,34 @@ func openBolt(path string, opts boltOptions) (*boltBackend, error) {
 			return nil, err
 		}
 	}
-	if err := os.Remove(path + incomingSuffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("remove an unfinished restore: %w", err)
-	}
 	db, err := bolt.Open(path, 0o600, opts.options())
 	if err != nil {
 		return nil, openError(path, err)
 	}
 	b := &boltBackend{db: db, path: path, opts: opts}
-	if err := b.init(fresh); err != nil {
+	err = errors.Join(b.init(fresh), removeLeftovers(path))
+	if fresh {
+		err = errors.Join(err, syncDir(filepath.Dir(path)))
+	}
+	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return b, nil
+}
+
+// removeLeftovers removes the copies that a crash left beside the database. The
+// caller holds the database's lock, so nobody is writing them.
+func removeLeftovers(path string) error {
+	list, err := filepath.Glob(filepath.Join(filepath.Dir(path), snapshotPattern))
+	if err != nil {
+		return err
+	}
+	for _, name := range append(list, path+incomingSuffix) {
+		if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("remove an unfinished copy: %w", err)
+		}
+	}
+	return nil
 }
 
 // isFresh says whether a database has to be made at path. bbolt would write

@@ -38,16 +38,18 @@ func (s *Store) compactor(ctx context.Context) error {
 // the mark, events after it and hashes do not see it.
 func (s *Store) removeCompacted(ctx context.Context) error {
 	start := time.Now()
-	// The mark has to be durable before anything below it goes, and so must be
-	// what goes: everything at or below the mark precedes the mark in the log.
-	if err := s.flush(); err != nil {
-		return err
-	}
 	s.mu.RLock()
 	mark, finished := s.state.compacted, s.state.finished
 	s.mu.RUnlock()
 	if finished >= mark {
 		return nil
+	}
+	// This mark has to be durable before anything below it goes, and so must be
+	// what goes, or it would be written after it was removed. Everything at or
+	// below the mark precedes the mark in the log. A mark that is set from here
+	// on has to wait for the next round.
+	if err := s.flush(); err != nil {
+		return err
 	}
 	removed := 0
 	for from, more := "", true; more; {
@@ -73,6 +75,12 @@ func (s *Store) removeCompacted(ctx context.Context) error {
 func (s *Store) compactPiece(from string, mark int64) (next string, more bool, removed int, err error) {
 	s.compactMu.Lock()
 	defer s.compactMu.Unlock()
+	s.mu.RLock()
+	moot := s.state.compacted < mark || s.state.finished >= mark
+	s.mu.RUnlock()
+	if moot {
+		return "", false, 0, nil // a Restore changed the ground
+	}
 	var gone []pastRevision
 	for next, more = from, true; more && len(gone) < compactBatch; {
 		next, more, gone = s.forget(next, mark, gone)

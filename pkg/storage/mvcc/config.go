@@ -89,14 +89,17 @@ func (c *Config) Validate() error {
 	if (c.Path == "") == (c.Backend == nil) {
 		errs = append(errs, errors.New("exactly one of Path and Backend is needed"))
 	}
-	for name, v := range map[string]int64{
-		"FlushInterval": int64(c.FlushInterval), "FlushRecords": int64(c.FlushRecords),
-		"FlushBytes": c.FlushBytes, "MaxPendingBytes": c.MaxPendingBytes,
-		"RecentRecords": int64(c.RecentRecords), "RecentBytes": c.RecentBytes,
-		"InitialMmapSize": int64(c.InitialMmapSize), "LockTimeout": int64(c.LockTimeout),
+	for _, f := range []struct {
+		name  string
+		value int64
+	}{
+		{"FlushInterval", int64(c.FlushInterval)}, {"FlushRecords", int64(c.FlushRecords)},
+		{"FlushBytes", c.FlushBytes}, {"MaxPendingBytes", c.MaxPendingBytes},
+		{"RecentRecords", int64(c.RecentRecords)}, {"RecentBytes", c.RecentBytes},
+		{"InitialMmapSize", int64(c.InitialMmapSize)}, {"LockTimeout", int64(c.LockTimeout)},
 	} {
-		if v < 0 {
-			errs = append(errs, fmt.Errorf("%s is negative", name))
+		if f.value < 0 {
+			errs = append(errs, fmt.Errorf("%s is negative", f.name))
 		}
 	}
 	if err := errors.Join(errs...); err != nil {

@@ -207,6 +207,32 @@ func TestCompactionResumes(t *testing.T) {
 	})
 }
 
+// TestMarkMovesDuringFlush moves the mark again while the compactor makes the
+// first one durable. What the second hides is not in the backend yet: removing
+// it then would remove nothing, and it would be written afterwards.
+func TestMarkMovesDuringFlush(t *testing.T) {
+	x := newTester(t, Config{})
+	x.put("a", "1")
+	x.put("a", "2")
+	x.compactTo(3)
+	once := false
+	x.disk.SetFault(func(int) Fault {
+		if !once {
+			once = true
+			x.put("a", "3")
+			x.put("a", "4")
+			x.compactTo(5)
+		}
+		return NoFault
+	})
+	x.sweep()
+	x.disk.SetFault(nil)
+	if err := x.Check(); err != nil {
+		t.Fatal(err)
+	}
+	x.sweep()
+}
+
 // TestEventsWait: waiters are woken by any revision, by the end, by their ctx.
 func TestEventsWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
