@@ -3,6 +3,8 @@ package registry
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/google/uuid"
 	corev1 "k8s.io/api/core/v1"
@@ -68,7 +70,7 @@ func (g *Registry) create(ctx context.Context, e *Endpoint, r *Request, obj Obje
 		return nil, apierrors.NewInvalid(e.GVK.GroupKind(), obj.GetName(), errs)
 	}
 	if rev, err := parseVersion(obj.GetResourceVersion()); err == nil && rev != 0 {
-		return nil, plainError("resourceVersion should not be set on objects to be created")
+		return nil, PlainError("resourceVersion should not be set on objects to be created")
 	}
 	value, err := e.encode(obj)
 	if err != nil {
@@ -148,7 +150,6 @@ func (e *Endpoint) prepareCreate(r *Request, obj Object) {
 	obj.SetDeletionGracePeriodSeconds(nil)
 	obj.SetSelfLink("")
 	obj.SetManagedFields(nil)
-	obj.SetGeneration(0)
 	if e.Spec != nil {
 		obj.SetGeneration(1)
 	}
@@ -188,11 +189,31 @@ func sameOwner(a, b metav1.OwnerReference) bool {
 }
 
 func (e *Endpoint) validateCreate(obj Object) field.ErrorList {
-	errs := validation.ValidateObjectMetaAccessor(obj, e.Namespaced, e.nameValidator(), field.NewPath("metadata"))
+	errs := e.validateMeta(obj)
 	if e.Validate != nil {
 		errs = append(errs, e.Validate(obj)...)
 	}
 	return errs
+}
+
+// validateMeta checks the metadata of an object.
+func (e *Endpoint) validateMeta(obj Object) field.ErrorList {
+	path := field.NewPath("metadata")
+	errs := validation.ValidateObjectMetaAccessor(obj, e.Namespaced, e.nameValidator(), path)
+	for i, f := range obj.GetFinalizers() {
+		errs = append(errs, validateFinalizer(f, path.Child("finalizers").Index(i))...)
+	}
+	return errs
+}
+
+// standardFinalizers may do without a domain.
+var standardFinalizers = []string{string(corev1.FinalizerKubernetes), metav1.FinalizerOrphanDependents, metav1.FinalizerDeleteDependents}
+
+func validateFinalizer(name string, path *field.Path) field.ErrorList {
+	if !strings.Contains(name, "/") && !slices.Contains(standardFinalizers, name) {
+		return field.ErrorList{field.Invalid(path, name, "name is neither a standard finalizer name nor is it fully qualified")}
+	}
+	return nil
 }
 
 func (e *Endpoint) nameValidator() validation.ValidateNameFunc {

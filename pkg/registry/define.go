@@ -76,7 +76,7 @@ func Define[T Object](k Kind[T]) *Resource {
 	e.Default, e.Prepare = in0(k.Default), withRequest(k.Prepare)
 	e.PrepareUpdate, e.PrepareStatus = withRequest2(k.PrepareUpdate), withRequest2(k.PrepareStatus)
 	e.Validate, e.ValidateUpdate, e.ValidateStatus = in(k.Validate), in2(k.ValidateUpdate), in2(k.ValidateStatus)
-	e.Warnings, e.ValidateName = in(k.Warnings), k.ValidateName
+	e.Deprecated, e.Warnings, e.ValidateName = k.Deprecated, in(k.Warnings), k.ValidateName
 	e.Spec, e.Status = in(k.Spec), in(k.Status)
 	e.KeepStatusOnCreate, e.NoStatusSubresource = k.KeepStatusOnCreate, k.NoStatusSubresource
 	e.AllowCreateOnUpdate, e.RefuseUnconditionalUpdate = k.AllowCreateOnUpdate, k.RefuseUnconditionalUpdate

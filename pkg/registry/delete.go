@@ -219,26 +219,26 @@ func (e *Endpoint) dependents(finalizers []string, opts *metav1.DeleteOptions) (
 }
 
 // DeleteCollection deletes what a list with the options returns, one object
-// after the other, and returns the objects as they were listed. What somebody
+// after the other, and returns the objects as they were listed, and the list. What somebody
 // else deleted meanwhile does not count.
-func (g *Registry) DeleteCollection(ctx context.Context, e *Endpoint, r *Request, opts *metav1.DeleteOptions, list *internalversion.ListOptions) ([]Object, int64, error) {
+func (g *Registry) DeleteCollection(ctx context.Context, e *Endpoint, r *Request, opts *metav1.DeleteOptions, list *internalversion.ListOptions) ([]Object, *List, error) {
 	l, err := g.List(ctx, e, r.Namespace, list)
 	if err != nil {
-		return nil, 0, err
+		return nil, nil, err
 	}
 	var out []Object
 	for o := range l.Items {
 		obj, err := e.Decode(o)
 		if err != nil {
-			return nil, 0, err
+			return nil, nil, err
 		}
 		one := *r
 		one.Namespace, one.Name = obj.GetNamespace(), obj.GetName()
 		o := *opts
 		if _, err := g.Delete(ctx, e, &one, &o); err != nil && !apierrors.IsNotFound(err) {
-			return nil, 0, err
+			return nil, nil, err
 		}
 		out = append(out, obj)
 	}
-	return out, l.Revision, nil
+	return out, l, nil
 }

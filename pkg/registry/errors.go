@@ -54,9 +54,9 @@ func statusError(code int32, reason metav1.StatusReason, message string, retryAf
 	return s
 }
 
-// plainError is an error without a reason: HTTP 500, as kube-apiserver answers
+// PlainError is an error without a reason: HTTP 500, as kube-apiserver answers
 // where its own code returns a bare error.
-func plainError(message string) error {
+func PlainError(message string) error {
 	return &apierrors.StatusError{ErrStatus: metav1.Status{Status: metav1.StatusFailure, Code: http.StatusInternalServerError, Message: message}}
 }
 

@@ -85,6 +85,8 @@ type Kind[T Object] struct {
 	Validate func(T) field.ErrorList
 	// ValidateUpdate returns what is wrong with the change; Validate runs too.
 	ValidateUpdate func(obj, old T) field.ErrorList
+	// Deprecated is a warning that goes with every answer, "" for none.
+	Deprecated string
 	// Warnings are sent to the client along with a success.
 	Warnings func(T) []string
 	// ValidateName checks metadata.name; prefix says that it is a generateName.

@@ -26,7 +26,7 @@ const freshnessWait = 3 * time.Second
 func (g *Registry) Get(ctx context.Context, e *Endpoint, namespace, name, resourceVersion string) (*watchcache.Object, error) {
 	rev, err := parseVersion(resourceVersion)
 	if err != nil {
-		return nil, plainError(err.Error())
+		return nil, PlainError(err.Error())
 	}
 	if resourceVersion == "" {
 		if _, err := g.fresh(ctx); err != nil {
@@ -293,7 +293,7 @@ func (g *Registry) Watch(ctx context.Context, e *Endpoint, namespace string, opt
 	}
 	rev, err := parseVersion(opts.ResourceVersion)
 	if err != nil {
-		return nil, apierrors.NewBadRequest("invalid resource version: " + err.Error())
+		return nil, PlainError(err.Error())
 	}
 	w := &Watch{}
 	start := rev

@@ -2,7 +2,6 @@ package registry
 
 import (
 	"context"
-	"fmt"
 	"strconv"
 
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -148,7 +147,7 @@ func (e *Endpoint) checkUpdate(obj, old Object) error {
 		}
 	case rv != old.GetResourceVersion():
 		if _, err := strconv.ParseUint(rv, 10, 64); err != nil {
-			return plainError(fmt.Sprintf("resourceVersion: Invalid value: %q: %v", rv, err))
+			return PlainError(err.Error())
 		}
 		return apierrors.NewConflict(e.ServedResource(), name, errOptimisticLock)
 	}
@@ -197,11 +196,10 @@ func (e *Endpoint) prepareUpdate(r *Request, sub string, obj, old Object) field.
 		own = p.Validate
 	}
 	dropRepeatedOwners(obj)
-	if e.specChanged(obj, old) {
+	if sub != "status" && e.specChanged(obj, old) {
 		obj.SetGeneration(old.GetGeneration() + 1)
 	}
-	errs := validation.ValidateObjectMetaAccessor(obj, e.Namespaced, e.nameValidator(), field.NewPath("metadata"))
-	errs = append(errs, validation.ValidateObjectMetaAccessorUpdate(obj, old, field.NewPath("metadata"))...)
+	errs := e.validateMetaUpdate(obj, old)
 	if sub == "" && e.Validate != nil {
 		errs = append(errs, e.Validate(obj)...)
 	}
@@ -209,6 +207,15 @@ func (e *Endpoint) prepareUpdate(r *Request, sub string, obj, old Object) field.
 		errs = append(errs, own(obj, old)...)
 	}
 	return errs
+}
+
+// validateMetaUpdate checks the metadata of a change. kube-apiserver checks it
+// once for all kinds and once for each, so that every fault is a cause twice.
+func (e *Endpoint) validateMetaUpdate(obj, old Object) field.ErrorList {
+	path := field.NewPath("metadata")
+	errs := validation.ValidateObjectMetaAccessorUpdate(obj, old, path)
+	errs = append(errs, e.validateMeta(obj)...)
+	return append(errs, errs...)
 }
 
 // specChanged reports whether the part changed that moves the generation.

@@ -77,16 +77,16 @@ func (c *call) deleteCollection(ctx context.Context) error {
 		return err
 	}
 	c.req.DryRun = len(opts.DryRun) > 0
-	objs, revision, err := c.Registry.DeleteCollection(ctx, c.ep, &c.req, opts, list)
+	objs, listed, err := c.Registry.DeleteCollection(ctx, c.ep, &c.req, opts, list)
 	if err != nil {
 		return err
 	}
-	return c.deleted(objs, revision)
+	return c.deleted(objs, listed)
 }
 
 // deleted answers with the objects that a deletecollection deleted, as a list.
-func (c *call) deleted(objs []registry.Object, revision int64) error {
-	meta := &metav1.ListMeta{ResourceVersion: strconv.FormatInt(revision, 10)}
+func (c *call) deleted(objs []registry.Object, l *registry.List) error {
+	meta := listMeta(l)
 	if c.accept.shape == shapeTable {
 		return c.tableOfObjects(meta, objs)
 	}

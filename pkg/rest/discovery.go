@@ -103,7 +103,7 @@ func (d *discovery) serveVersion(w http.ResponseWriter, r *http.Request, gv sche
 func (d *discovery) legacy(w http.ResponseWriter, r *http.Request, gvk schema.GroupVersionKind, build func() runtime.Object) {
 	n, err := negotiate(r, false)
 	if err == nil && n.shape != shapeObject {
-		err = notAcceptable("only the following media types are accepted: " + objectMedia)
+		err = notAcceptable("only the following media types are accepted: "+objectMedia, nil)
 	}
 	if err != nil {
 		writeStatus(w, r, err)

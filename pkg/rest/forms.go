@@ -202,7 +202,7 @@ func (it *item) encode(n negotiated) ([]byte, error) {
 		}
 		return finish(n.medium, b)
 	case n.shape == shapePartialList:
-		return nil, notAcceptable(fmt.Sprintf("you requested PartialObjectMetadataList, but the requested object is not a list (%T)", it.ep.New()))
+		return nil, notAcceptable(fmt.Sprintf("you requested PartialObjectMetadataList, but the requested object is not a list (%T)", it.ep.New()), nil)
 	case n.medium == mediumProtobuf:
 		return it.protobuf()
 	}

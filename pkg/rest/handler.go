@@ -260,8 +260,10 @@ type call struct {
 	accept negotiated
 	query  map[string][]string
 	req    registry.Request
-	// warnings become Warning headers.
-	warnings []string
+	// warnings become Warning headers; the first baseWarnings of them stay when
+	// a patch is tried again.
+	warnings     []string
+	baseWarnings int
 }
 
 func (h *Handler) serveAPI(rw http.ResponseWriter, r *http.Request) {
@@ -322,6 +324,9 @@ func (c *call) serve(wellFormed bool) {
 	if c.ep, wellFormed = c.Registry.Lookup(c.target.gv.WithResource(c.target.resource)); !wellFormed {
 		c.fail(notFoundPath())
 		return
+	}
+	if c.ep.Deprecated != "" {
+		c.warn(c.ep.Deprecated)
 	}
 	c.verb = c.target.verbOf(c.r, asksToWatch(c.query))
 	op, err := c.route()
@@ -423,6 +428,9 @@ func (c *call) route() (operation, error) {
 	}
 	if t.name == "" && !c.ep.Namespaced && t.namespace != "" {
 		return nil, notFoundPath()
+	}
+	if c.verb == "watch" && c.ep.HasVerb("list") && !c.ep.HasVerb("watch") {
+		return nil, apierrors.NewMethodNotSupported(c.ep.ServedResource(), "watch")
 	}
 	if c.verb == "" || !c.ep.HasVerb(c.verb) {
 		return nil, methodNotAllowed()

@@ -76,11 +76,15 @@ func listKind(gvk schema.GroupVersionKind) schema.GroupVersionKind {
 	return gvk
 }
 
+func listMeta(l *registry.List) *metav1.ListMeta {
+	return &metav1.ListMeta{ResourceVersion: strconv.FormatInt(l.Revision, 10), Continue: l.Continue, RemainingItemCount: l.Remaining}
+}
+
 func (c *call) writeList(ctx context.Context, l *registry.List) error {
-	meta := &metav1.ListMeta{ResourceVersion: strconv.FormatInt(l.Revision, 10), Continue: l.Continue, RemainingItemCount: l.Remaining}
+	meta := listMeta(l)
 	switch n := c.accept; {
 	case n.shape == shapePartial:
-		return notAcceptable("you requested PartialObjectMetadata, but the requested object is a list (" + listKind(c.ep.GVK).Kind + ")")
+		return notAcceptable("you requested PartialObjectMetadata, but the requested object is a list ("+listKind(c.ep.GVK).Kind+")", nil)
 	case n.shape == shapeTable:
 		return c.writeTable(ctx, meta, l)
 	case n.medium == mediumProtobuf:

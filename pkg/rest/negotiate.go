@@ -79,11 +79,11 @@ func negotiate(r *http.Request, watch bool) (n negotiated, err error) {
 	}
 	switch {
 	case known:
-		return n, notAcceptable("only the following media types are accepted: " + objectMedia)
+		return n, notAcceptable("only the following media types are accepted: "+objectMedia, nil)
 	case watch:
-		return n, notAcceptable("406: Not Acceptable\n\nAvailable representations: " + watchMedia)
+		return n, notAcceptable("406: Not Acceptable\n\nAvailable representations: "+watchMedia, &metav1.StatusDetails{})
 	}
-	return n, notAcceptable("406: Not Acceptable\n\nAvailable representations: " + objectMedia)
+	return n, notAcceptable("406: Not Acceptable\n\nAvailable representations: "+objectMedia, &metav1.StatusDetails{})
 }
 
 func mediumOf(media string) (medium, bool) {
@@ -160,9 +160,9 @@ func wantsPretty(r *http.Request) bool {
 	return strings.HasPrefix(ua, "curl/") || strings.HasPrefix(ua, "Wget/") || strings.HasPrefix(ua, "Mozilla/5.0")
 }
 
-func notAcceptable(message string) error {
+func notAcceptable(message string, details *metav1.StatusDetails) error {
 	return &apierrors.StatusError{ErrStatus: metav1.Status{Status: metav1.StatusFailure, Code: http.StatusNotAcceptable,
-		Reason: metav1.StatusReasonNotAcceptable, Message: message}}
+		Reason: metav1.StatusReasonNotAcceptable, Message: message, Details: details}}
 }
 
 func unsupportedMediaType(accepted string) error {

@@ -30,11 +30,12 @@ const maxPatchOperations = 10000
 // patchMedia are the patch types served, in the order of the 415 message.
 const patchMedia = "application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json"
 
-// patcher changes the JSON form of an object, or its map form.
+// patcher is a patch that was read from a request.
 type patcher interface {
-	// patch returns the patched JSON form. strict errors are unknown and
-	// duplicate fields of the patch itself.
-	patch(original []byte, into runtime.Object) (patched []byte, strict []error, err error)
+	// patch returns current, patched, decoded into into, which is empty. strict
+	// are the unknown and duplicate fields that it met; shown is what an error
+	// about them shows.
+	patch(current, into runtime.Object, gvk schema.GroupVersionKind, v codec.Validation) (patched runtime.Object, strict []error, shown string, err error)
 }
 
 func newPatcher(contentType string, body []byte) (patcher, error) {
@@ -87,60 +88,98 @@ func decodingPatch(err error) error {
 	return apierrors.NewBadRequest(fmt.Sprintf("error decoding patch: %v", err))
 }
 
-func (p *jsonPatch) patch(original []byte, _ runtime.Object) ([]byte, []error, error) {
-	patched, err := p.ops.Apply(original)
+func (p *jsonPatch) patch(current, into runtime.Object, gvk schema.GroupVersionKind, v codec.Validation) (runtime.Object, []error, string, error) {
+	return patchJSON(current, into, gvk, v, p.strict, func(original []byte) ([]byte, error) {
+		patched, err := p.ops.Apply(original)
+		if err != nil {
+			return nil, unprocessable(err)
+		}
+		return patched, nil
+	})
+}
+
+// patchJSON patches the JSON form of an object and decodes what comes out.
+func patchJSON(current, into runtime.Object, gvk schema.GroupVersionKind, v codec.Validation, strict []error, apply func([]byte) ([]byte, error)) (runtime.Object, []error, string, error) {
+	original, err := codec.EncodeJSON(current, gvk)
 	if err != nil {
-		return nil, nil, apierrors.NewGenericServerResponse(http.StatusUnprocessableEntity, "", schema.GroupResource{}, "", err.Error(), 0, false)
+		return nil, nil, "", err
 	}
-	return patched, p.strict, nil
+	patched, err := apply(original)
+	if err != nil {
+		return nil, nil, "", err
+	}
+	body, err := codec.DecodeBody(patched, codec.JSON, gvk, into, v)
+	if err != nil {
+		return nil, nil, "", patchedInvalid(string(patched), err)
+	}
+	for _, w := range body.Warnings {
+		strict = append(strict[:len(strict):len(strict)], errors.New(w))
+	}
+	return body.Object, strict, string(patched), nil
+}
+
+func unprocessable(err error) error {
+	return apierrors.NewGenericServerResponse(http.StatusUnprocessableEntity, "", schema.GroupResource{}, "", err.Error(), 0, false)
 }
 
 // mergePatch is RFC 7386.
 type mergePatch []byte
 
-func (p mergePatch) patch(original []byte, _ runtime.Object) ([]byte, []error, error) {
+func (p mergePatch) patch(current, into runtime.Object, gvk schema.GroupVersionKind, v codec.Validation) (runtime.Object, []error, string, error) {
 	var doc map[string]any
 	strict, err := kjson.UnmarshalStrict(p, &doc)
 	if err != nil {
-		return nil, nil, decodingPatch(err)
+		return nil, nil, "", decodingPatch(err)
 	}
-	patched, err := jsonpatch.MergePatch(original, p)
-	if err != nil {
-		return nil, nil, apierrors.NewBadRequest(err.Error())
-	}
-	return patched, strict, nil
+	return patchJSON(current, into, gvk, v, strict, func(original []byte) ([]byte, error) {
+		patched, err := jsonpatch.MergePatch(original, p)
+		if err != nil {
+			return nil, apierrors.NewBadRequest(err.Error())
+		}
+		return patched, nil
+	})
 }
 
 // strategicPatch merges lists by the keys that the Go types name.
 type strategicPatch []byte
 
-func (p strategicPatch) patch(original []byte, into runtime.Object) ([]byte, []error, error) {
+func (p strategicPatch) patch(current, into runtime.Object, gvk schema.GroupVersionKind, v codec.Validation) (runtime.Object, []error, string, error) {
+	if err := codec.CheckDepth(p); err != nil {
+		return nil, nil, "", decodingPatch(err)
+	}
 	doc := map[string]any{}
 	strict, err := kjson.UnmarshalStrict(p, &doc)
 	if err != nil {
-		return nil, nil, apierrors.NewBadRequest(err.Error())
+		return nil, nil, "", apierrors.NewBadRequest(err.Error())
 	}
-	object := map[string]any{}
-	if err := kjson.UnmarshalCaseSensitivePreserveInts(original, &object); err != nil {
-		return nil, nil, err
+	object, err := runtime.DefaultUnstructuredConverter.ToUnstructured(current)
+	if err != nil {
+		return nil, nil, "", err
 	}
+	shown := fmt.Sprintf("%+v", doc)
 	patched, err := strategicpatch.StrategicMergeMapPatch(object, doc, into)
 	if err != nil {
-		return nil, nil, strategicError(err)
+		return nil, nil, "", strategicError(err)
 	}
-	b, err := json.Marshal(patched)
-	return b, strict, err
+	err = runtime.DefaultUnstructuredConverter.FromUnstructuredWithValidation(patched, into, v != codec.Ignore)
+	if more, ok := runtime.AsStrictDecodingError(err); ok {
+		strict = append(strict, more.Errors()...)
+	} else if err != nil {
+		return nil, nil, "", patchedInvalid(shown, err)
+	}
+	return into, strict, shown, nil
 }
 
 func strategicError(err error) error {
 	switch {
-	case errors.Is(err, mergepatch.ErrBadJSONDoc), mergepatch.IsPreconditionFailed(err):
+	case errors.Is(err, mergepatch.ErrBadJSONDoc), errors.Is(err, mergepatch.ErrBadPatchFormatForPrimitiveList),
+		errors.Is(err, mergepatch.ErrBadPatchFormatForRetainKeys), errors.Is(err, mergepatch.ErrBadPatchFormatForSetElementOrderList),
+		errors.Is(err, mergepatch.ErrUnsupportedStrategicMergePatchFormat):
 		return apierrors.NewBadRequest(err.Error())
-	case errors.Is(err, mergepatch.ErrBadPatchFormatForPrimitiveList), errors.Is(err, mergepatch.ErrBadPatchFormatForRetainKeys),
-		errors.Is(err, mergepatch.ErrBadPatchFormatForSetElementOrderList), errors.Is(err, mergepatch.ErrUnsupportedStrategicMergePatchFormat):
-		return apierrors.NewBadRequest(err.Error())
+	case errors.Is(err, mergepatch.ErrNoListOfLists):
+		return unprocessable(err)
 	}
-	return apierrors.NewGenericServerResponse(http.StatusUnprocessableEntity, "", schema.GroupResource{}, "", err.Error(), 0, false)
+	return registry.PlainError(err.Error())
 }
 
 func (c *call) patch(ctx context.Context) error {
@@ -155,9 +194,6 @@ func (c *call) patch(ctx context.Context) error {
 		obj, err := c.applyPatch(cur, p, v)
 		if err != nil {
 			return nil, err
-		}
-		if obj.GetName() == "" {
-			return nil, apierrors.NewBadRequest(fmt.Sprintf("the name of the object (%s based on URL) was undeterminable: name must be provided", c.target.name))
 		}
 		if err := c.checkName(obj); err != nil {
 			return nil, err
@@ -190,6 +226,7 @@ func (c *call) readPatch() (patcher, codec.Validation, error) {
 		return nil, 0, err
 	}
 	c.req.DryRun = len(opts.DryRun) > 0
+	c.baseWarnings = len(c.warnings)
 	return p, validation(opts.FieldValidation), nil
 }
 
@@ -210,45 +247,31 @@ func (c *call) applyPatch(cur registry.Object, p patcher, v codec.Validation) (r
 	return c.toStored(obj)
 }
 
-// patchInto patches the JSON form of an object and decodes what comes out.
+// patchInto patches an object and decodes what comes out into into.
 func (c *call) patchInto(current, into runtime.Object, gvk schema.GroupVersionKind, p patcher, v codec.Validation) (runtime.Object, error) {
-	original, err := codec.EncodeJSON(current, gvk)
+	c.warnings = c.warnings[:c.baseWarnings] // forget those of an attempt before this one
+	obj, strict, shown, err := p.patch(current, into, gvk, v)
 	if err != nil {
 		return nil, err
 	}
-	c.warnings = c.warnings[:0] // of an attempt before this one
-	patched, strict, err := p.patch(original, into)
-	if err != nil {
-		return nil, err
-	}
-	body, err := codec.DecodeBody(patched, codec.JSON, gvk, into, v)
-	if err != nil {
-		return nil, patchedInvalid(patched, err)
-	}
-	switch v {
-	case codec.Strict:
-		if len(strict) > 0 {
-			return nil, patchedInvalid(p, runtime.NewStrictDecodingError(strict))
-		}
-	case codec.Warn:
+	switch {
+	case len(strict) == 0, v == codec.Ignore:
+	case v == codec.Strict:
+		return nil, patchedInvalid(shown, runtime.NewStrictDecodingError(strict))
+	default:
 		for _, e := range strict {
 			c.warn(e.Error())
 		}
-		c.warn(body.Warnings...)
 	}
-	return body.Object, nil
+	return obj, nil
 }
 
 // patchedInvalid is the answer to a patch whose outcome is no object of the kind.
-func patchedInvalid(value any, err error) error {
+func patchedInvalid(shown string, err error) error {
 	var body *codec.BodyError
 	if errors.As(err, &body) {
 		err = body.Err
 	}
-	text, ok := value.([]byte)
-	if !ok {
-		text, _ = json.Marshal(value)
-	}
 	return apierrors.NewInvalid(schema.GroupKind{}, "", field.ErrorList{
-		field.Invalid(field.NewPath("patch"), string(text), err.Error())})
+		field.Invalid(field.NewPath("patch"), shown, err.Error())})
 }

@@ -108,7 +108,7 @@ func (c *call) checkName(obj metav1.Object) error {
 	}
 	switch name := obj.GetName(); {
 	case name == "":
-		obj.SetName(c.target.name)
+		return apierrors.NewBadRequest(fmt.Sprintf("the name of the object (%s based on URL) was undeterminable: name must be provided", c.target.name))
 	case name != c.target.name:
 		return apierrors.NewBadRequest(fmt.Sprintf("the name of the object (%s) does not match the name on the URL (%s)", name, c.target.name))
 	}
