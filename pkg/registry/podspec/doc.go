@@ -3,9 +3,10 @@
 //
 // DefaultPodSpec fills in what a client left out of any pod spec; DefaultPod adds
 // what only a Pod gets, not a template (requests from limits, host ports).
-// ValidatePodSpec and ValidatePodTemplate report what is wrong with one, in the
+// ValidatePod and ValidatePodTemplate report what is wrong with one, in the
 // order and the words of kube-apiserver, so that clients that read messages
-// understand them.
+// understand them. PodWarnings and TemplateWarnings say what is accepted but
+// unwise, QOSClass how a pod is served, DropUnserved what the API does not take.
 //
 // Everything here is pure: no clock, no look-ups, no state. The defaults are
 // idempotent: they run on every decoded body and on every stored object that is

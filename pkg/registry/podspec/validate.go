@@ -7,7 +7,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/validation"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	utilvalidation "k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
@@ -28,14 +27,6 @@ func ValidatePodTemplate(t *corev1.PodTemplateSpec, path *field.Path) field.Erro
 	if len(t.Spec.EphemeralContainers) > 0 {
 		c.forbidden(spec.Child("ephemeralContainers"), "ephemeral containers not allowed in pod template")
 	}
-	return c.errs
-}
-
-// ValidatePodSpec returns what is wrong with the spec of a pod, apart from what
-// only ValidatePod can see. meta may be nil.
-func ValidatePodSpec(s *corev1.PodSpec, meta *metav1.ObjectMeta, path *field.Path) field.ErrorList {
-	c := &checker{spec: s, meta: meta, pod: true}
-	c.check(path)
 	return c.errs
 }
 
