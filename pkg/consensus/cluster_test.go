@@ -329,6 +329,50 @@ func TestMinorityStops(t *testing.T) {
 	c.elect()
 }
 
+// TestVoteSurvivesCrash: a member that has voted does not vote for another in
+// the same term after a crash.
+func TestVoteSurvivesCrash(t *testing.T) {
+	for seed := range uint64(20) {
+		c := newCluster(t, seed, 3)
+		leader := c.elect()
+		c.tick()
+		c.settle()
+		voter := c.members[leader.id%3+1]
+		last := voter.node.core.log.lastIndex()
+		const term = 50
+		ask := func(candidate, index, logTerm uint64) (granted bool) {
+			t.Helper()
+			c.net = append(c.net, &raftpb.Message{
+				Type: raftpb.MsgVote.Enum(), From: &candidate, To: &voter.id, Term: new(uint64(term)),
+				Index: &index, LogTerm: &logTerm, Context: []byte("CampaignTransfer"), // an election by order
+			})
+			c.receive(len(c.net) - 1)
+			if len(c.net) > 0 {
+				t.Fatal("a vote is out before it is durable")
+			}
+			for len(voter.write) > 0 {
+				c.writeLog(voter)
+			}
+			for _, m := range c.net {
+				granted = granted || m.GetType() == raftpb.MsgVoteResp && !m.GetReject()
+			}
+			c.net = nil
+			return granted
+		}
+		if ask(leader.id, 0, 0) {
+			t.Fatal("a vote for a log that is behind")
+		}
+		if !ask(leader.id, last, term) {
+			t.Fatal("no vote")
+		}
+		c.down(voter)
+		c.up(voter)
+		if other := 6 - leader.id - voter.id; ask(other, last, term) {
+			t.Fatalf("seed %d: two votes in one term", seed)
+		}
+	}
+}
+
 // TestConfigurationSurvivesRestart changes the configuration and restarts with
 // a state machine that is behind it.
 func TestConfigurationSurvivesRestart(t *testing.T) {
@@ -371,15 +415,16 @@ func TestConfigurationSurvivesRestart(t *testing.T) {
 	}
 }
 
-// TestRandomCluster runs three members through lost, delayed and reordered
+// TestRandomCluster runs one, three and five members through lost, delayed and reordered
 // messages, partitions and crashes in the middle of writes. No two members may
 // apply different entries, no read may be stale, and in the end all agree.
 func TestRandomCluster(t *testing.T) {
 	base := testSeed(t)
 	for run := range uint64(40) {
+		size := []int{1, 3, 3, 5}[run%4]
 		t.Run(fmt.Sprint(run), func(t *testing.T) {
-			c := newCluster(t, base+run, 3)
-			for range 20000 {
+			c := newCluster(t, base+run, size)
+			for range 10_000 {
 				c.chaos()
 			}
 			clear(c.cut)

@@ -112,16 +112,28 @@ func (n *Node) openLog() (*wal.State, error) {
 			return nil, err
 		}
 	}
-	from := uint64(1)
-	if tail := uint64(n.cfg.TailEntries); index > tail {
-		from = index - tail
-	}
-	log, state, err := wal.Open(opts, from)
+	log, state, err := wal.Open(opts, index+1)
 	if err != nil {
 		return nil, err
 	}
+	if n.hasPeers(state) { // they may ask for entries that this member no longer needs
+		if err := log.Close(); err != nil {
+			return nil, err
+		}
+		from := index + 1 - min(index, uint64(n.cfg.TailEntries))
+		if log, state, err = wal.Open(opts, from); err != nil {
+			return nil, err
+		}
+	}
 	n.wal = log
 	return state, nil
+}
+
+// hasPeers reports whether the log knows or has known other members.
+func (n *Node) hasPeers(state *wal.State) bool {
+	cs := state.Mark.Conf
+	return len(state.ConfChanges) > 0 || len(cs.Voters) != 1 || cs.Voters[0] != n.cfg.ID ||
+		len(cs.Learners)+len(cs.VotersOutgoing)+len(cs.LearnersNext) > 0
 }
 
 // fits checks that log and state machine belong to this member and together.

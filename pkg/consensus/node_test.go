@@ -98,6 +98,14 @@ func TestSingleMember(t *testing.T) {
 		// A second life, with what the machine had flushed, and all of the log.
 		m.flush()
 		first := m.AppliedIndex()
+		report, err := Check(fsys, testDir, first)
+		must(t, err)
+		if report.Last != first || report.State.HardState.Commit != first {
+			t.Errorf("report %+v", report)
+		}
+		if _, err := Check(fsys, testDir, first+1); !errors.Is(err, ErrMismatch) {
+			t.Errorf("check of a state machine that is ahead: %v", err)
+		}
 		m = m.crash()
 		n = start(t, testConfig(fsys, m))
 		<-n.Ready()
