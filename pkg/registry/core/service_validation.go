@@ -18,6 +18,8 @@ const (
 	maxAffinitySeconds = 86400
 	// kubeletPort must not be reachable from outside.
 	kubeletPort = 10250
+	// Node ports are between these.
+	minNodePort, maxNodePort = 30000, 32767
 )
 
 func validateService(s *corev1.Service) field.ErrorList {
@@ -38,6 +40,9 @@ func validateService(s *corev1.Service) field.ErrorList {
 	errs = append(errs, corevalidation.RequiredOneOf(spec.Type, path.Child("type"), corev1.ServiceTypeClusterIP,
 		corev1.ServiceTypeExternalName, corev1.ServiceTypeLoadBalancer, corev1.ServiceTypeNodePort)...)
 	errs = append(errs, repeatedPorts(spec, path.Child("ports"))...)
+	if s.ResourceVersion == "" { // a create; an update may keep what is there
+		errs = append(errs, nodePortRange(spec, nil, path.Child("ports"))...)
+	}
 	errs = append(errs, loadBalancerFields(spec, path)...)
 	errs = append(errs, trafficPolicies(spec, path)...)
 	if len(errs) > 0 {
@@ -213,12 +218,25 @@ func repeatedPorts(spec *corev1.ServiceSpec, path *field.Path) (errs field.Error
 				continue
 			}
 			if p.NodePort != 0 && p.NodePort == q.NodePort {
-				errs = append(errs, field.Duplicate(path.Index(i).Child("nodePort"), corev1.ServicePort{Protocol: p.Protocol, NodePort: p.NodePort}))
+				errs = append(errs, field.Invalid(path.Index(i).Child("nodePort"), p.NodePort, "provided port is already allocated"))
 			}
 			if p.Port == q.Port {
 				errs = append(errs, field.Duplicate(path.Index(i), corev1.ServicePort{Protocol: p.Protocol, Port: p.Port}))
 			}
 		}
+	}
+	return errs
+}
+
+// nodePortRange checks the node ports that the old ports do not have.
+func nodePortRange(spec *corev1.ServiceSpec, old []corev1.ServicePort, path *field.Path) (errs field.ErrorList) {
+	for i, p := range spec.Ports {
+		if p.NodePort == 0 || p.NodePort >= minNodePort && p.NodePort <= maxNodePort || !hasNodePorts(spec) ||
+			slices.ContainsFunc(old, func(o corev1.ServicePort) bool { return o.NodePort == p.NodePort }) {
+			continue
+		}
+		errs = append(errs, field.Invalid(path.Index(i).Child("nodePort"), p.NodePort,
+			fmt.Sprintf("provided port is not in the valid range. The range of valid ports is %d-%d", minNodePort, maxNodePort)))
 	}
 	return errs
 }
@@ -283,6 +301,7 @@ func validateServiceUpdate(obj, old *corev1.Service) (errs field.ErrorList) {
 			errs = append(errs, field.Invalid(path.Child("ipFamilies").Index(0), spec.IPFamilies, set))
 		}
 	}
+	errs = append(errs, nodePortRange(spec, was.Ports, path.Child("ports"))...)
 	if spec.Type == corev1.ServiceTypeLoadBalancer && was.Type == spec.Type {
 		if a, b := spec.LoadBalancerClass, was.LoadBalancerClass; (a == nil) != (b == nil) || a != nil && *a != *b {
 			errs = append(errs, field.Invalid(path.Child("loadBalancerClass"), a, set))
