@@ -51,9 +51,9 @@ func (c *Call) refused() bool {
 // the effects of calls made one after the other on the model: every
 // acknowledged call took effect where it says and answered as the model does,
 // calls of unknown outcome took effect once or never, and nobody else wrote.
-// It returns the model at the end. The values that calls put must be unique,
-// each lease used by one client that stops using it when it asks for its end.
-func Replay(start int64, calls []*Call, events []storage.Event) (*Model, error) {
+// The values that calls put must be unique, each lease used by one client that
+// stops using it when it asks for its end.
+func Replay(start int64, calls []*Call, events []storage.Event) (*Replayed, error) {
 	r := &replay{
 		m: NewModel(start), byRevision: make(map[int64][]*Call),
 		events: groupByRevision(events), last: start,
@@ -75,7 +75,19 @@ func Replay(start int64, calls []*Call, events []storage.Event) (*Model, error) 
 			return nil, err
 		}
 	}
-	return r.m, r.leftovers(calls)
+	if err := r.leftovers(calls); err != nil {
+		return nil, err
+	}
+	return &Replayed{Model: r.m, Absent: r.unknown}, nil
+}
+
+// Replayed is what Replay found out.
+type Replayed struct {
+	// Model is as the store was at the end.
+	Model *Model
+	// Absent are the calls of unknown outcome of which there is no effect. Of a
+	// store that has restarted since, they must not show up later any more.
+	Absent []*Call
 }
 
 type replay struct {
@@ -328,6 +340,14 @@ func SameEvents(got, want []storage.Event) error {
 		if err := sameEvent(got[i], w); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// SameKVs compares two answers to one range.
+func SameKVs(got, want []*storage.KeyValue) error {
+	if !equalKVs(got, want) {
+		return fmt.Errorf("got %s\nwant %s", formatKVs(got), formatKVs(want))
 	}
 	return nil
 }

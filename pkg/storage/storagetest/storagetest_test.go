@@ -309,7 +309,7 @@ func TestReplay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := end.between("", "\x00", end.current), m.between("", "\x00", m.current); !equalKVs(got, want) {
+	if got, want := end.Model.between("", "\x00", end.Model.current), m.between("", "\x00", m.current); !equalKVs(got, want) {
 		t.Errorf("the replayed model ends with%s\nwant%s", formatKVs(got), formatKVs(want))
 	}
 	written := slices.IndexFunc(calls, func(c *Call) bool {
