@@ -56,10 +56,11 @@ func TestThreeNodes(t *testing.T) {
 			nodes[id] = start(t, cfg)
 			go board.receive(t, nodes[id])
 		}
-		for id := range uint64(3) {
-			id++
+		for _, id := range []uint64{1, 2, 3} {
 			board.inbox[id] = make(chan *raftpb.Message, 1000)
 			machines[id], disks[id] = newMachine(), vfs.NewMem(id)
+		}
+		for id := range machines {
 			up(id)
 		}
 		for _, n := range nodes {
