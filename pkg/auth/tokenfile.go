@@ -70,10 +70,15 @@ func (t *TokenFile) Authenticate(r *http.Request) (*registry.User, error) {
 	if !ok {
 		return nil, nil
 	}
-	if user := t.users[sha256.Sum256([]byte(token))]; user != nil {
+	if user := t.User(token); user != nil {
 		return user, nil
 	}
 	return nil, fmt.Errorf("%w: unknown bearer token", ErrInvalidCredentials)
+}
+
+// User returns the user of a token, nil for a token that is nobody's.
+func (t *TokenFile) User(token string) *registry.User {
+	return t.users[sha256.Sum256([]byte(token))]
 }
 
 // NoTokens refuses bearer tokens where none are known: a request that brings

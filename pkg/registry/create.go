@@ -67,7 +67,7 @@ func (g *Registry) create(ctx context.Context, e *Endpoint, r *Request, obj Obje
 	}
 	e.prepareCreate(r, obj)
 	if errs := e.validateCreate(obj); len(errs) > 0 {
-		return nil, apierrors.NewInvalid(e.GVK.GroupKind(), obj.GetName(), errs)
+		return nil, apierrors.NewInvalid(e.StoredKind().GroupKind(), obj.GetName(), errs)
 	}
 	if rev, err := parseVersion(obj.GetResourceVersion()); err == nil && rev != 0 {
 		return nil, PlainError("resourceVersion should not be set on objects to be created")

@@ -72,7 +72,7 @@ func Define[T Object](k Kind[T]) *Resource {
 	for _, f := range k.Fields {
 		e.Fields = append(e.Fields, Field[Object]{Name: f.Name, Get: in(f.Get)})
 	}
-	e.WatchField, e.Columns, e.Cells = k.WatchField, k.Columns, in(k.Cells)
+	e.WatchField, e.Columns, e.Cells, e.RowConditions = k.WatchField, k.Columns, in(k.Cells), in(k.RowConditions)
 	e.Default, e.Prepare = in0(k.Default), withRequest(k.Prepare)
 	e.PrepareUpdate, e.PrepareStatus = withRequest2(k.PrepareUpdate), withRequest2(k.PrepareStatus)
 	e.Validate, e.ValidateUpdate, e.ValidateStatus = in(k.Validate), in2(k.ValidateUpdate), in2(k.ValidateStatus)

@@ -70,6 +70,8 @@ type Kind[T Object] struct {
 	// AgeText where the text depends on when it is read.
 	Columns []Column
 	Cells   func(T) []any
+	// RowConditions mark rows in a table (a pod that has completed); nil: none.
+	RowConditions func(T) []metav1.TableRowCondition
 
 	// Default fills in what the client left out. It mutates its argument, runs
 	// on every decoded body and on every object read from the store, and must

@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"strconv"
 	"strings"
@@ -40,6 +41,9 @@ func (g *Registry) Get(ctx context.Context, e *Endpoint, namespace, name, resour
 		return nil, storeError(err)
 	}
 	if o := snap.Get(namespace, name); o != nil {
+		if why := o.Undecodable(); why != "" {
+			return nil, apierrors.NewInternalError(fmt.Errorf("the stored object cannot be read: %s", why))
+		}
 		return o, nil
 	}
 	return nil, apierrors.NewNotFound(e.ServedResource(), name)
@@ -241,7 +245,7 @@ func scan(e *Endpoint, snap *watchcache.Snapshot, namespace, from string, sel *s
 			ns = sel.namespace
 		}
 		if sel.name != "" && (ns != "" || !e.Namespaced) {
-			if o := snap.Get(ns, sel.name); o != nil && e.cacheKey(ns, sel.name) >= from && sel.matches(o) {
+			if o := snap.Get(ns, sel.name); o != nil && o.Undecodable() == "" && e.cacheKey(ns, sel.name) >= from && sel.matches(o) {
 				yield(o)
 			}
 			return
@@ -255,7 +259,7 @@ func scan(e *Endpoint, snap *watchcache.Snapshot, namespace, from string, sel *s
 		}
 		after, exclusive := strings.CutSuffix(from, "\x00")
 		if !exclusive && from != "" {
-			if o := getKey(e, snap, from); o != nil && !visit(o) {
+			if o := getKey(e, snap, from); o != nil && o.Undecodable() == "" && !visit(o) {
 				return
 			}
 		}

@@ -77,7 +77,7 @@ func (g *Registry) updateOnce(ctx context.Context, e *Endpoint, r *Request, sub 
 		return nil, cacheError{err}
 	}
 	if errs := e.prepareUpdate(r, sub, obj, old); len(errs) > 0 {
-		return nil, cacheError{apierrors.NewInvalid(e.GVK.GroupKind(), r.Name, errs)}
+		return nil, cacheError{apierrors.NewInvalid(e.StoredKind().GroupKind(), r.Name, errs)}
 	}
 	goes := e.finishes(obj)
 	value, err := e.encode(obj)

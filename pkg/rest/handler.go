@@ -25,6 +25,8 @@ const (
 	mutationTimeout = 34 * time.Second
 	minWatchTimeout = 30 * time.Minute // a watch without timeoutSeconds lasts one to two of these
 	bookmarkEvery   = time.Minute
+	// listWriteTimeout is how long a client may take to read a list.
+	listWriteTimeout = 5 * time.Minute
 )
 
 // Config is what a Handler is made of. All fields but Observer are needed.
@@ -352,6 +354,7 @@ func (c *call) serve(wellFormed bool) {
 		return
 	}
 	defer cancel()
+	defer c.boundIO()()
 	if err := op(c, ctx); err != nil {
 		c.fail(err)
 	}
@@ -390,6 +393,24 @@ func (c *call) deadline() (context.Context, context.CancelFunc, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	return ctx, cancel, nil
+}
+
+// boundIO ends a request whose client reads or writes too slowly. Watches last
+// as long as their client reads at all; a stalled one holds its cursor only.
+// What it returns lifts the bounds for the connection's next request.
+func (c *call) boundIO() (lift func()) {
+	if c.verb == "watch" {
+		return func() {}
+	}
+	rc := http.NewResponseController(c.w)
+	if c.r.ContentLength != 0 {
+		_ = rc.SetReadDeadline(time.Now().Add(requestTimeout)) // not all connections have deadlines
+	}
+	if c.verb == "list" {
+		_ = rc.SetWriteDeadline(time.Now().Add(listWriteTimeout))
+		return func() { _ = rc.SetWriteDeadline(time.Time{}) }
+	}
+	return func() {}
 }
 
 func first(q map[string][]string, key string) string {
@@ -444,6 +465,9 @@ func (c *call) route() (operation, error) {
 	case "watch":
 		return (*call).watch, nil
 	case "create":
+		if t.resource == "bindings" && t.gv.Group == "" && !everywhere {
+			return (*call).bind, nil
+		}
 		if t.name == "" && !everywhere {
 			return (*call).create, nil
 		}

@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	metavalidation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/duration"
 
 	"github.com/binnacle-io/binnacle/api"
 	"github.com/binnacle-io/binnacle/api/codec"
@@ -106,6 +107,9 @@ func (c *call) act(ctx context.Context, a *registry.Action[registry.Object]) err
 		if err := c.checkNamespace(meta); err != nil {
 			return err
 		}
+		if c.target.name == "" { // a POST to the collection: the body names the object
+			c.target.name, c.req.Name = meta.GetName(), meta.GetName()
+		}
 		if name := meta.GetName(); name != "" && name != c.target.name {
 			return apierrors.NewBadRequest(fmt.Sprintf("name in URL does not match name in %s object", a.Kind.Kind))
 		}
@@ -123,6 +127,37 @@ func (c *call) act(ctx context.Context, a *registry.Action[registry.Object]) err
 	return c.other(http.StatusCreated, out, gvk)
 }
 
+// scaleColumns are how kubectl get shows a Scale.
+var scaleColumns = []registry.Column{
+	{Name: "Name", Type: "string", Format: "name", Description: "Name must be unique within a namespace."},
+	{Name: "Desired", Type: "integer", Description: "Number of desired pods."},
+	{Name: "Available", Type: "integer", Description: "Number of pods that there are."},
+	{Name: "Age", Type: "string", Description: "Time since the object was created."},
+}
+
+// scale answers with a Scale.
+func (c *call) scale(s *autoscalingv1.Scale) error {
+	if c.accept.shape != shapeTable {
+		return c.other(http.StatusOK, s, scaleKind)
+	}
+	wire, err := codec.EncodeJSON(s, scaleKind)
+	if err != nil {
+		return err
+	}
+	body := c.tableHeadOf(nil, &metav1.ListMeta{ResourceVersion: s.ResourceVersion}, scaleColumns)
+	body = append(body, `{"cells":`...)
+	body = appendJSON(body, []any{s.Name, s.Spec.Replicas, s.Status.Replicas, duration.HumanDuration(c.Now().Sub(s.CreationTimestamp.Time))})
+	body = append(body, `,"object":`...)
+	if body, err = codec.AppendJSONMetadata(body, wire, c.accept.version, codec.Keep); err != nil {
+		return err
+	}
+	if body, err = finish(c.accept.medium, append(body, "}]}"...)); err != nil {
+		return err
+	}
+	c.send(http.StatusOK, c.accept.medium, body)
+	return nil
+}
+
 func (c *call) getScale(ctx context.Context) error {
 	o, err := c.Registry.Get(ctx, c.ep, c.target.namespace, c.target.name, first(c.query, "resourceVersion"))
 	if err != nil {
@@ -132,7 +167,7 @@ func (c *call) getScale(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.other(http.StatusOK, c.ep.ScaleOf(obj), scaleKind)
+	return c.scale(c.ep.ScaleOf(obj))
 }
 
 func (c *call) updateScale(ctx context.Context) error {
@@ -167,7 +202,7 @@ func (c *call) updateScale(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.other(http.StatusOK, out, scaleKind)
+	return c.scale(out)
 }
 
 func (c *call) patchScale(ctx context.Context) error {
@@ -189,5 +224,20 @@ func (c *call) patchScale(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.other(http.StatusOK, out, scaleKind)
+	return c.scale(out)
+}
+
+// bind serves a POST of a Binding to the namespace: it acts on the pod that the
+// binding names, as pods/binding does.
+func (c *call) bind(ctx context.Context) error {
+	pods, ok := c.Registry.Lookup(c.target.gv.WithResource("pods"))
+	if !ok {
+		return methodNotAllowed()
+	}
+	i := slices.IndexFunc(pods.Actions, func(a registry.Action[registry.Object]) bool { return a.Name == "binding" })
+	if i < 0 {
+		return methodNotAllowed()
+	}
+	c.ep = pods
+	return c.act(ctx, &pods.Actions[i])
 }

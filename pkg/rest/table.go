@@ -118,14 +118,22 @@ func (c *call) writeTable(ctx context.Context, meta *metav1.ListMeta, l *registr
 
 // tableHead appends a table up to its first row.
 func (c *call) tableHead(dst []byte, meta *metav1.ListMeta, columns bool) []byte {
+	defs, _ := columnsOf(c.ep)
+	if !columns {
+		defs = nil
+	}
+	return c.tableHeadOf(dst, meta, defs)
+}
+
+// tableHeadOf is tableHead with columns of its own, nil for none.
+func (c *call) tableHeadOf(dst []byte, meta *metav1.ListMeta, defs []registry.Column) []byte {
 	gvk := schema.GroupVersionKind{Group: metav1.GroupName, Version: c.accept.version, Kind: "Table"}
 	dst = append(dst, `{"kind":"Table","apiVersion":"`...)
 	dst = append(dst, gvk.GroupVersion().String()...)
 	dst = append(dst, `","metadata":`...)
 	dst = appendJSON(dst, meta)
 	dst = append(dst, `,"columnDefinitions":`...)
-	if columns {
-		defs, _ := columnsOf(c.ep)
+	if defs != nil {
 		out := make([]metav1.TableColumnDefinition, len(defs))
 		for i, d := range defs {
 			out[i] = metav1.TableColumnDefinition{Name: d.Name, Type: d.Type, Format: d.Format, Description: d.Description, Priority: d.Priority}
@@ -186,7 +194,13 @@ func (it *item) makeRow(form int, version string) ([]byte, error) {
 		}
 		r.cell(cell)
 	}
-	r.text = append(r.text, `],"object":`...)
+	r.text = append(r.text, ']')
+	if it.ep.RowConditions != nil {
+		if conditions := it.ep.RowConditions(obj); len(conditions) > 0 {
+			r.text = appendJSON(append(r.text, `,"conditions":`...), conditions)
+		}
+	}
+	r.text = append(r.text, `,"object":`...)
 	object := []byte("null")
 	switch form {
 	case formRowV1, formRowBeta:

@@ -181,6 +181,7 @@ func (s *watchStream) initial(ctx context.Context) error {
 			}
 		}
 	}
+	s.watch.Initial = nil // it holds a snapshot, which a long watch must not
 	if s.watch.Bookmark {
 		return s.bookmark(s.watch.InitialRevision, true)
 	}

@@ -56,11 +56,11 @@ func (c *call) create(ctx context.Context) error {
 	}
 	c.req.DryRun = len(opts.DryRun) > 0
 	c.req.Name = obj.GetName()
-	c.kindWarnings(obj)
 	res, err := c.Registry.Create(ctx, c.ep, &c.req, obj)
 	if err != nil {
 		return err
 	}
+	c.kindWarnings(res.Object)
 	return c.object(http.StatusCreated, resultItem(c.ep, res))
 }
 
@@ -91,7 +91,6 @@ func (c *call) update(ctx context.Context) error {
 		return err
 	}
 	c.req.DryRun = len(opts.DryRun) > 0
-	c.kindWarnings(obj)
 	res, err := c.Registry.Update(ctx, c.ep, &c.req, c.target.subresource, func(registry.Object) (registry.Object, error) {
 		return obj.DeepCopyObject().(registry.Object), nil
 	})
@@ -117,6 +116,9 @@ func (c *call) checkName(obj metav1.Object) error {
 
 // written answers an update or patch.
 func (c *call) written(res *registry.Result) error {
+	if c.target.subresource == "" {
+		c.kindWarnings(res.Object)
+	}
 	code := http.StatusOK
 	if res.Created {
 		code = http.StatusCreated

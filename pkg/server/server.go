@@ -79,17 +79,16 @@ func (s *Server) open() error {
 	if err := s.listen(); err != nil {
 		return err
 	}
-	var authn auth.Union
+	var err error
+	access := kinds.Deps{Authorizer: reviewer{auth.SystemMasters{}}, Rules: reviewer{auth.SystemMasters{}}}
+	var bearer auth.Authenticator = auth.NoTokens{}
 	if s.config.TokenAuthFile != "" {
-		tokens, err := auth.LoadTokenFile(s.config.TokenAuthFile)
+		file, err := auth.LoadTokenFile(s.config.TokenAuthFile)
 		if err != nil {
 			return err
 		}
-		authn = append(authn, tokens)
-	} else {
-		authn = append(authn, auth.NoTokens{})
+		bearer, access.Authenticator = file, tokens{file}
 	}
-	var err error
 	if s.data, err = openDataDir(s.config.DataDir, true); err != nil {
 		return err
 	}
@@ -99,14 +98,14 @@ func (s *Server) open() error {
 	if s.pki, err = loadPKI(s.config, names, time.Now()); err != nil {
 		return err
 	}
-	authn = append(auth.Union{auth.NewX509(s.pki.clientCAs)}, authn...)
+	authn := auth.Union{auth.NewX509(s.pki.clientCAs), bearer}
 	v := VersionInfo(s.config.Version)
 	s.metrics = newMetrics(v)
 	if err := s.openStore(); err != nil {
 		return err
 	}
 	s.caches = watchcache.New(watchcache.Config{Store: s.store, Logger: s.log})
-	s.registry = registry.New(registry.Config{Store: s.store, Caches: s.caches, Resources: kinds.All(kinds.Deps{})})
+	s.registry = registry.New(registry.Config{Store: s.store, Caches: s.caches, Resources: kinds.All(access)})
 	s.bootstrap = &bootstrapper{registry: s.registry, log: s.log, now: time.Now, service: service, address: advertise, port: int32(s.port())}
 	s.serve(rest.Config{Registry: s.registry, Authenticator: authn, Authorizer: auth.SystemMasters{}, Version: v,
 		ServerAddress: net.JoinHostPort(advertise.String(), strconv.Itoa(s.port())), Observer: s.metrics, Logger: s.log, Now: time.Now,

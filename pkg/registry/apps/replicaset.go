@@ -19,9 +19,6 @@ func replicaSets() *registry.Resource {
 	return registry.Define(registry.Kind[*appsv1.ReplicaSet]{
 		Group: group, Version: version, Kind: "ReplicaSet",
 		Resource: "replicasets", ShortNames: []string{"rs"}, Categories: []string{"all"}, Namespaced: true,
-		Fields: []registry.Field[*appsv1.ReplicaSet]{
-			{Name: "status.replicas", Get: func(r *appsv1.ReplicaSet) string { return strconv.Itoa(int(r.Status.Replicas)) }},
-		},
 		Columns: replicaSetColumns(), Cells: replicaSetCells,
 		Default: func(r *appsv1.ReplicaSet) {
 			fill.Pointer(&r.Spec.Replicas, 1)

@@ -13,7 +13,8 @@ import (
 func ComponentStatuses() *registry.Resource {
 	return registry.Define(registry.Kind[*corev1.ComponentStatus]{
 		Version: "v1", Kind: "ComponentStatus",
-		Resource: "componentstatuses", ShortNames: []string{"cs"},
+		Deprecated: "v1 ComponentStatus is deprecated in v1.19+",
+		Resource:   "componentstatuses", ShortNames: []string{"cs"},
 		Verbs: []string{"get", "list"},
 		Columns: []registry.Column{columns.Name(),
 			columns.Text("Status", "Status of the component conditions"),

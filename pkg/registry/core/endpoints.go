@@ -20,7 +20,8 @@ const shownEndpoints = 3
 func Endpoints() *registry.Resource {
 	return registry.Define(registry.Kind[*corev1.Endpoints]{
 		Version: "v1", Kind: "Endpoints",
-		Resource: "endpoints", ShortNames: []string{"ep"}, Namespaced: true,
+		Deprecated: "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",
+		Resource:   "endpoints", ShortNames: []string{"ep"}, Namespaced: true,
 		Prefix: "services/endpoints",
 		Columns: []registry.Column{columns.Name(),
 			columns.Text("Endpoints", corev1.Endpoints{}.SwaggerDoc()["subsets"]), columns.Age()},

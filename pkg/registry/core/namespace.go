@@ -29,7 +29,6 @@ func Namespaces() *registry.Resource {
 		Verbs: []string{"create", "delete", "get", "list", "patch", "update", "watch"},
 		Fields: []registry.Field[*corev1.Namespace]{
 			{Name: "status.phase", Get: func(n *corev1.Namespace) string { return string(n.Status.Phase) }},
-			{Name: "name", Get: func(n *corev1.Namespace) string { return n.Name }},
 		},
 		Columns:        []registry.Column{columns.Name(), columns.Text("Status", "The status of the namespace"), columns.Age()},
 		Cells:          namespaceCells,

@@ -16,7 +16,7 @@ func Pods() *registry.Resource {
 	return registry.Define(registry.Kind[*corev1.Pod]{
 		Version: "v1", Kind: "Pod", Resource: "pods", ShortNames: []string{"po"}, Categories: []string{"all"}, Namespaced: true,
 		Fields: podFields(), WatchField: "spec.nodeName",
-		Columns: podColumns(), Cells: podCells,
+		Columns: podColumns(), Cells: podCells, RowConditions: podRowConditions,
 		Default:        podspec.DefaultPod,
 		Prepare:        preparePod,
 		PrepareUpdate:  preparePodUpdate,

@@ -200,3 +200,17 @@ func later(a, b metav1.Time) metav1.Time {
 	}
 	return a
 }
+
+// podRowConditions mark the pods that have run to their end.
+func podRowConditions(p *corev1.Pod) []metav1.TableRowCondition {
+	done := func(message string) []metav1.TableRowCondition {
+		return []metav1.TableRowCondition{{Type: metav1.RowCompleted, Status: metav1.ConditionTrue, Reason: string(p.Status.Phase), Message: message}}
+	}
+	switch p.Status.Phase {
+	case corev1.PodSucceeded:
+		return done("The pod has completed successfully.")
+	case corev1.PodFailed:
+		return done("The pod failed.")
+	}
+	return nil
+}
