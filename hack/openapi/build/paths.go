@@ -164,6 +164,9 @@ func (p *paths) addRoute(action string, t target, r route, params ...[]common.Pa
 	if r.produces == nil {
 		r.produces = mediaTypes
 	}
+	if r.consumes == nil {
+		r.consumes = anyType
+	}
 	r.metadata = map[string]any{
 		"x-kubernetes-action":             action,
 		"x-kubernetes-group-version-kind": metav1.GroupVersionKind(t.gvk),
