@@ -41,7 +41,7 @@ func TestCheckFinds(t *testing.T) {
 	}{
 		"nothing":            {func(*bolt.Tx) error { return nil }, ""},
 		"lost revision":      {drop(revision{4, 0}), "what is between is missing"},
-		"lost end":           {drop(revision{5, 0}), ""}, // nobody can know; see "lost end of a log" in DESIGN.md
+		"lost end":           {drop(revision{5, 0}), ""}, // the log has it; see DESIGN.md
 		"gap":                {put(revision{8, 0}, kv("c", 8, 8, 1)), "what is between is missing"},
 		"part missing":       {put(revision{6, 1}, kv("c", 6, 6, 1)), "what is between is missing"},
 		"wrong mod":          {put(revision{6, 0}, kv("c", 6, 5, 1)), "says it is of revision 5"},
