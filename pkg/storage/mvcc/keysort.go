@@ -70,7 +70,12 @@ func endedFirst(list []chunkedItem, depth int) []chunkedItem {
 }
 
 func chunkAt(key string, depth int) uint64 {
+	if len(key) >= depth+8 {
+		k := key[depth : depth+8]
+		return uint64(k[7]) | uint64(k[6])<<8 | uint64(k[5])<<16 | uint64(k[4])<<24 |
+			uint64(k[3])<<32 | uint64(k[2])<<40 | uint64(k[1])<<48 | uint64(k[0])<<56
+	}
 	var b [8]byte
-	copy(b[:], key[min(depth, len(key)):])
+	copy(b[:], key[depth:])
 	return binary.BigEndian.Uint64(b[:])
 }
