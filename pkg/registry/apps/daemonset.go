@@ -28,8 +28,11 @@ func daemonSets() *registry.Resource {
 		ValidateUpdate: func(obj, old *appsv1.DaemonSet) field.ErrorList {
 			return check.Immutable(obj.Spec.Selector, old.Spec.Selector, field.NewPath("spec", "selector"))
 		},
-		Spec:           func(d *appsv1.DaemonSet) any { return &d.Spec },
-		Status:         func(d *appsv1.DaemonSet) any { return &d.Status },
+		Spec:   func(d *appsv1.DaemonSet) any { return &d.Spec },
+		Status: func(d *appsv1.DaemonSet) any { return &d.Status },
+		PrepareStatus: func(_ *registry.Request, obj, old *appsv1.DaemonSet) {
+			setTemplateGeneration(obj, templateGeneration(old))
+		},
 		ValidateStatus: validateDaemonSetStatus,
 	})
 }
@@ -100,7 +103,7 @@ func validateDaemonSetStrategy(s *appsv1.DaemonSetUpdateStrategy, path *field.Pa
 		}
 		return validateRollingDaemonSet(s.RollingUpdate, path.Child("rollingUpdate"))
 	}
-	return field.ErrorList{field.NotSupported(path, s, []appsv1.DaemonSetUpdateStrategyType{appsv1.RollingUpdateDaemonSetStrategyType, appsv1.OnDeleteDaemonSetStrategyType})}
+	return field.ErrorList{field.NotSupported(path, check.Shown(s), []appsv1.DaemonSetUpdateStrategyType{appsv1.RollingUpdateDaemonSetStrategyType, appsv1.OnDeleteDaemonSetStrategyType})}
 }
 
 func validateRollingDaemonSet(r *appsv1.RollingUpdateDaemonSet, path *field.Path) field.ErrorList {

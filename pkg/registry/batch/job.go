@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/duration"
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/binnacle-io/binnacle/pkg/registry"
 	"github.com/binnacle-io/binnacle/pkg/registry/internal/columns"
@@ -72,9 +73,10 @@ func defaultJob(j *batchv1.Job) {
 	labelJob(j)
 }
 
-// labelJob gives a job that has no labels those of its pods.
+// labelJob gives a job that has no labels those of its pods. A name that is too
+// long to be a label is the template's fault alone.
 func labelJob(j *batchv1.Job) {
-	if len(j.Labels) == 0 && len(j.Spec.Template.Labels) > 0 {
+	if len(j.Labels) == 0 && len(j.Spec.Template.Labels) > 0 && len(j.Name) <= validation.LabelValueMaxLength {
 		j.Labels = maps.Clone(j.Spec.Template.Labels)
 	}
 }

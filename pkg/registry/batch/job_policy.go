@@ -125,7 +125,7 @@ func validateSuccessPolicy(s *batchv1.JobSpec, path *field.Path) field.ErrorList
 		return nil
 	}
 	if !indexed(s) {
-		return field.ErrorList{field.Invalid(path, *s.SuccessPolicy, "requires indexed completion mode")}
+		return field.ErrorList{field.Invalid(path, check.Shown(*s.SuccessPolicy), "requires indexed completion mode")}
 	}
 	var errs field.ErrorList
 	rules := path.Child("rules")

@@ -69,6 +69,8 @@ type sliceSpec struct {
 }
 
 func defaultSlice(s *slice) {
+	fill.NoEmpty(&s.Endpoints)
+	fill.NoEmpty(&s.Ports)
 	for i := range s.Ports {
 		fill.Pointer(&s.Ports[i].Name, "")
 		fill.Pointer(&s.Ports[i].Protocol, corev1.ProtocolTCP)

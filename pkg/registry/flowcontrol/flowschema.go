@@ -96,7 +96,7 @@ func validateFlowSchema(s *flowcontrolv1.FlowSchema) field.ErrorList {
 	if m := s.Spec.DistinguisherMethod; m != nil {
 		methods := []flowcontrolv1.FlowDistinguisherMethodType{flowcontrolv1.FlowDistinguisherMethodByNamespaceType, flowcontrolv1.FlowDistinguisherMethodByUserType}
 		if !slices.Contains(methods, m.Type) {
-			errs = append(errs, field.NotSupported(path.Child("distinguisherMethod", "type"), m, methods))
+			errs = append(errs, field.NotSupported(path.Child("distinguisherMethod", "type"), check.Shown(m), methods))
 		}
 	}
 	level := path.Child("priorityLevelConfiguration", "name")

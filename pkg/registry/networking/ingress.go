@@ -32,7 +32,7 @@ func ingresses() *registry.Resource {
 		Cells:    ingressCells,
 		Validate: validateIngress,
 		Warnings: func(i *networkingv1.Ingress) []string {
-			if _, ok := i.Annotations[classAnnotation]; ok {
+			if _, ok := i.Annotations[classAnnotation]; ok && i.Spec.IngressClassName == nil {
 				return []string{`annotation "` + classAnnotation + `" is deprecated, please use 'spec.ingressClassName' instead`}
 			}
 			return nil
@@ -210,9 +210,7 @@ func validateBackend(b *networkingv1.IngressBackend, path *field.Path) field.Err
 	if b.Service.Name == "" {
 		errs = append(errs, field.Required(name, ""))
 	} else {
-		for _, m := range validation.IsDNS1035Label(b.Service.Name) {
-			errs = append(errs, field.Invalid(name, b.Service.Name, m))
-		}
+		errs = append(errs, corevalidation.DNSLabel(b.Service.Name, name)...)
 	}
 	switch p := b.Service.Port; {
 	case p.Name != "" && p.Number != 0:

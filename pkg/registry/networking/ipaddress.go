@@ -25,7 +25,8 @@ func ipAddresses() *registry.Resource {
 			columns.Text("ParentRef", networkingv1.IPAddressSpec{}.SwaggerDoc()["parentRef"]),
 		},
 		Cells: func(a *networkingv1.IPAddress) []any {
-			return []any{a.Name, parentText(a.Spec.ParentRef)}
+			// kube-apiserver's row has an age, though there is no column for it.
+			return []any{a.Name, parentText(a.Spec.ParentRef), columns.Created(a)}
 		},
 		ValidateName: validAddressName,
 		Validate: func(a *networkingv1.IPAddress) field.ErrorList {

@@ -69,7 +69,7 @@ func validateScheduling(s *nodev1.Scheduling, path *field.Path) field.ErrorList 
 	for i, t := range s.Tolerations {
 		errs = append(errs, validateToleration(&s.Tolerations[i], tolerations.Index(i))...)
 		if slices.ContainsFunc(s.Tolerations[:i], func(o corev1.Toleration) bool { return sameToleration(&o, &t) }) {
-			errs = append(errs, field.Duplicate(tolerations.Index(i), t))
+			errs = append(errs, field.Duplicate(tolerations.Index(i), check.Shown(t)))
 		}
 	}
 	return errs

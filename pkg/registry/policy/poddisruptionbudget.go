@@ -49,7 +49,7 @@ func validateBudget(b *policyv1.PodDisruptionBudget) field.ErrorList {
 	path, s := field.NewPath("spec"), &b.Spec
 	var errs field.ErrorList
 	if s.MinAvailable != nil && s.MaxUnavailable != nil {
-		errs = append(errs, field.Invalid(path, s, "minAvailable and maxUnavailable cannot be both set"))
+		errs = append(errs, field.Invalid(path, check.Shown(s), "minAvailable and maxUnavailable cannot be both set"))
 	}
 	if s.MinAvailable != nil {
 		errs = append(errs, check.IntOrPercent(*s.MinAvailable, path.Child("minAvailable"))...)

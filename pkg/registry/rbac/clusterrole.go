@@ -8,6 +8,7 @@ import (
 
 	"github.com/binnacle-io/binnacle/pkg/registry"
 	"github.com/binnacle-io/binnacle/pkg/registry/internal/corevalidation"
+	"github.com/binnacle-io/binnacle/pkg/registry/internal/fill"
 )
 
 func clusterRoles() *registry.Resource {
@@ -15,6 +16,7 @@ func clusterRoles() *registry.Resource {
 		Group: rbacv1.GroupName, Version: version, Kind: "ClusterRole",
 		Resource:            "clusterroles",
 		ValidateName:        apipath.ValidatePathSegmentName,
+		Default:             func(r *rbacv1.ClusterRole) { fill.NoEmpty(&r.Rules) },
 		Validate:            validateClusterRole,
 		AllowCreateOnUpdate: true,
 	})

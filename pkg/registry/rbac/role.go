@@ -6,6 +6,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/binnacle-io/binnacle/pkg/registry"
+	"github.com/binnacle-io/binnacle/pkg/registry/internal/fill"
 )
 
 func roles() *registry.Resource {
@@ -13,6 +14,7 @@ func roles() *registry.Resource {
 		Group: rbacv1.GroupName, Version: version, Kind: "Role",
 		Resource: "roles", Namespaced: true,
 		ValidateName: apipath.ValidatePathSegmentName,
+		Default:      func(r *rbacv1.Role) { fill.NoEmpty(&r.Rules) },
 		Validate: func(r *rbacv1.Role) field.ErrorList {
 			return validateRules(r.Rules, true)
 		},

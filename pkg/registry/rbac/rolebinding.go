@@ -84,7 +84,7 @@ func sameRole(obj, old *rbacv1.RoleRef) field.ErrorList {
 	if *obj == *old {
 		return nil
 	}
-	return field.ErrorList{field.Invalid(field.NewPath("roleRef"), *obj, "cannot change roleRef")}
+	return field.ErrorList{field.Invalid(field.NewPath("roleRef"), check.Shown(*obj), "cannot change roleRef")}
 }
 
 func validateSubjects(subjects []rbacv1.Subject) field.ErrorList {

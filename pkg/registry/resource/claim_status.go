@@ -13,7 +13,7 @@ import (
 )
 
 // deviceID names a device that a claim got.
-type deviceID struct{ driver, pool, device, share string }
+type deviceID struct{ Driver, Pool, Device, ShareID string }
 
 // validateClaimStatus checks that devices are allocated to the requests of the
 // claim, that an allocation does not change under those who use it, and that
@@ -37,9 +37,9 @@ func validateClaimStatus(obj, old *resourcev1.ResourceClaim) field.ErrorList {
 		id := deviceID{d.Driver, d.Pool, d.Device, share(d.ShareID)}
 		switch {
 		case seen[id]:
-			errs = append(errs, field.Duplicate(at, id.text()))
+			errs = append(errs, field.Duplicate(at, id))
 		case !allocated[id]:
-			errs = append(errs, field.Invalid(at, id.text(), "must be an allocated device in the claim"))
+			errs = append(errs, field.Invalid(at, id, "must be an allocated device in the claim"))
 		}
 		seen[id] = true
 		errs = append(errs, validateDeviceStatus(d, at)...)
@@ -55,11 +55,6 @@ func share(id *string) string {
 		return ""
 	}
 	return *id
-}
-
-// text shows a device in a message.
-func (d deviceID) text() map[string]string {
-	return map[string]string{"driver": d.driver, "pool": d.pool, "device": d.device, "shareID": d.share}
 }
 
 func validateAllocation(a *resourcev1.AllocationResult, names requestNames, path *field.Path) field.ErrorList {

@@ -197,7 +197,7 @@ func validateAttribute(a *resourcev1.DeviceAttribute, path *field.Path) field.Er
 	case n == 0:
 		errs = append(errs, field.Required(path, "exactly one value must be specified"))
 	case n > 1:
-		errs = append(errs, field.Invalid(path, a, "exactly one value must be specified"))
+		errs = append(errs, field.Invalid(path, check.Shown(a), "exactly one value must be specified"))
 	}
 	return errs
 }

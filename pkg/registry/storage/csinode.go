@@ -12,6 +12,7 @@ import (
 	"github.com/binnacle-io/binnacle/pkg/registry/internal/check"
 	"github.com/binnacle-io/binnacle/pkg/registry/internal/columns"
 	"github.com/binnacle-io/binnacle/pkg/registry/internal/corevalidation"
+	"github.com/binnacle-io/binnacle/pkg/registry/internal/fill"
 )
 
 const maxNodeID = 192
@@ -27,6 +28,12 @@ func csiNodes() *registry.Resource {
 		},
 		Cells: func(n *storagev1.CSINode) []any {
 			return []any{n.Name, int64(len(n.Spec.Drivers)), columns.Created(n)}
+		},
+		Default: func(n *storagev1.CSINode) {
+			fill.NoEmpty(&n.Spec.Drivers)
+			for i := range n.Spec.Drivers {
+				fill.NoEmpty(&n.Spec.Drivers[i].TopologyKeys)
+			}
 		},
 		Validate:                  validateCSINode,
 		ValidateUpdate:            validateCSINodeUpdate,
@@ -80,7 +87,7 @@ func validateCSINodeUpdate(obj, old *storagev1.CSINode) field.ErrorList {
 			same := is
 			same.Allocatable = was.Allocatable
 			if !equality.Semantic.DeepEqual(same, was) {
-				errs = append(errs, field.Invalid(field.NewPath("spec", "drivers"), is, "field is immutable"))
+				errs = append(errs, field.Invalid(field.NewPath("spec", "drivers"), check.Shown(is), "field is immutable"))
 			}
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/binnacle-io/binnacle/pkg/registry"
+	"github.com/binnacle-io/binnacle/pkg/registry/internal/check"
 	"github.com/binnacle-io/binnacle/pkg/registry/internal/columns"
 	"github.com/binnacle-io/binnacle/pkg/registry/internal/corevalidation"
 )
@@ -40,7 +41,7 @@ func volumeAttachments() *registry.Resource {
 			if equality.Semantic.DeepEqual(obj.Spec, old.Spec) {
 				return nil
 			}
-			return field.ErrorList{field.Invalid(field.NewPath("spec"), obj.Spec, "field is immutable")}
+			return field.ErrorList{field.Invalid(field.NewPath("spec"), check.Shown(obj.Spec), "field is immutable")}
 		},
 		Status: func(a *storagev1.VolumeAttachment) any { return &a.Status },
 		PrepareStatus: func(_ *registry.Request, obj, old *storagev1.VolumeAttachment) {

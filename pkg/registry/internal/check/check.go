@@ -1,15 +1,18 @@
 package check
 
 import (
+	"reflect"
 	"strconv"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/api/equality"
 	apivalidation "k8s.io/apimachinery/pkg/api/validation"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/binnacle-io/binnacle/pkg/registry/internal/corevalidation"
+	"github.com/binnacle-io/binnacle/pkg/registry/podspec"
 )
 
 // NotNegative says that a count may not be below zero.
@@ -27,7 +30,23 @@ func NotNegativePointer[N ~int | ~int32 | ~int64](n *N, path *field.Path) field.
 
 // Immutable says that obj may not differ from old.
 func Immutable(obj, old any, path *field.Path) field.ErrorList {
-	return apivalidation.ValidateImmutableField(obj, old, path)
+	if equality.Semantic.DeepEqual(obj, old) {
+		return nil
+	}
+	return field.ErrorList{field.Invalid(path, Shown(obj), apivalidation.FieldImmutableErrorMsg).WithOrigin("immutable")}
+}
+
+// Shown is a value as a message shows it: what is composed under the names of its
+// Go fields, everything else as it is.
+func Shown(v any) any {
+	t := reflect.TypeOf(v)
+	for t != nil && t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if t == nil || t.Kind() != reflect.Struct && t.Kind() != reflect.Slice {
+		return v
+	}
+	return podspec.Shown(v)
 }
 
 // IntOrPercent checks a count or a share of a whole: 3, "25%".

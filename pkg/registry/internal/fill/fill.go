@@ -1,5 +1,5 @@
-// Package fill holds the two ways in which a kind's defaults fill in what a
-// client left out. Both leave alone what is there, so that defaulting twice is
+// Package fill holds the ways in which a kind's defaults fill in what a client
+// left out. They leave alone what is there, so that defaulting twice is
 // defaulting once.
 package fill
 
@@ -7,6 +7,13 @@ package fill
 func Pointer[T any](p **T, v T) {
 	if *p == nil {
 		*p = &v
+	}
+}
+
+// NoEmpty makes an empty list nil, which is what it is once it has been stored.
+func NoEmpty[T any](list *[]T) {
+	if len(*list) == 0 {
+		*list = nil
 	}
 }
 
