@@ -151,9 +151,8 @@ func TestCompactionResumes(t *testing.T) {
 		for i := range 100 {
 			x.delete(fmt.Sprintf("%05d", i))
 		}
-		want := x.hash(0)
 		x.compactTo(rev + 50)
-		want = x.hash(0)
+		want := x.hash(0)
 		x.flushed()
 		for n := 1; ; n++ {
 			start := x.disk.Commits()
