@@ -101,6 +101,20 @@ func (g *Registry) endpointsOf(r *Resource) []*Endpoint {
 	return all
 }
 
+// Warm loads the caches of all resources, so that no request has to wait for
+// it and writes from now on need not be decoded again.
+func (g *Registry) Warm(ctx context.Context) error {
+	for _, e := range g.Endpoints() {
+		if e.cache == nil {
+			continue
+		}
+		if _, err := e.cache.Snapshot(ctx); err != nil {
+			return fmt.Errorf("loading %s: %w", e.GVR.Resource, err)
+		}
+	}
+	return nil
+}
+
 // Lookup finds the endpoint of a group, version and plural name.
 func (g *Registry) Lookup(gvr schema.GroupVersionResource) (*Endpoint, bool) {
 	e, ok := g.table.Load().byGVR[gvr]

@@ -129,6 +129,7 @@ func pageNotFound(w http.ResponseWriter, _ *http.Request) {
 
 // ServeHTTP answers any request and never panics but to abort a connection.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	growStack()
 	header := w.Header()
 	id := r.Header.Get("Audit-ID")
 	if id == "" || len(id) > 64 {

@@ -318,6 +318,7 @@ func (s *Server) Run(ctx context.Context) error {
 	err := s.bringUp(ctx, &life)
 	if err == nil {
 		close(s.ready)
+		life.start("warming", s.warm)
 		s.log.Info("ready", "url", s.URL(), "kubeconfig", s.Kubeconfig())
 		select {
 		case <-ctx.Done():
@@ -327,6 +328,15 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	s.stop()
 	return errors.Join(err, life.stop())
+}
+
+// warm loads the caches behind the first requests' back.
+func (s *Server) warm(ctx context.Context) error {
+	if err := s.registry.Warm(ctx); err != nil && ctx.Err() == nil {
+		s.log.Warn("caches are loaded on their first use", "error", err)
+	}
+	<-ctx.Done()
+	return nil
 }
 
 // bringUp waits for a leader and makes the bootstrap objects.
