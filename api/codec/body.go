@@ -84,18 +84,15 @@ func (e *BodyError) Unwrap() error         { return e.Err }
 // The caller bounds len(data). Nesting and YAML aliases are bounded here.
 func DecodeBody(data []byte, media MediaType, want schema.GroupVersionKind, into runtime.Object, validation Validation) (Body, error) {
 	d := decoding{data: data, json: data, want: want, into: into, strict: validation != Ignore}
-	if media == YAML {
-		var err error
-		if d.json, d.duplicates, err = yamlToJSON(data); err != nil {
-			return Body{}, d.refuse(nil, err)
-		}
-	}
 	var obj runtime.Object
 	var gvk *schema.GroupVersionKind
 	var err error
-	if media == Protobuf {
+	switch media {
+	case Protobuf:
 		obj, gvk, err = d.decodeProtobuf()
-	} else {
+	case YAML:
+		obj, gvk, err = d.decodeYAML()
+	default:
 		obj, gvk, err = d.decodeJSON()
 	}
 	var warnings []string
@@ -135,10 +132,38 @@ var serializers = sync.OnceValue(func() (s struct{ lax, strict, protobuf runtime
 	return s
 })
 
+// decodeYAML decodes YAML. Most of what comes as YAML is JSON, which is YAML as
+// well (server-side apply by kubectl): where both readings are without fault,
+// the cheap one is taken.
+func (d *decoding) decodeYAML() (runtime.Object, *schema.GroupVersionKind, error) {
+	if scan := scanBody(d.data); scan.plain && !scan.tooDeep && d.affordable(scan) {
+		if gvk, ok := d.quick(scan); ok {
+			if obj, err := d.decodeQuick(); err == nil {
+				return obj, gvk, nil
+			}
+			d.into = newLike(d.into)
+		}
+	}
+	var err error
+	if d.json, d.duplicates, err = yamlToJSON(d.data); err != nil {
+		return nil, nil, err
+	}
+	return d.decodeJSON()
+}
+
+// affordable says that decoding what was scanned is not too much work: schemas
+// are decoded by a decoder that starts anew at every level.
+func (d *decoding) affordable(scan bodyScan) bool {
+	return recursiveKind(d.into) == "" && !strings.HasPrefix(scan.kind, "CustomResourceDefinition") || scan.work <= maxWork
+}
+
 func (d *decoding) decodeJSON() (runtime.Object, *schema.GroupVersionKind, error) {
 	scan := scanBody(d.json)
 	if scan.tooDeep {
 		return nil, nil, errTooDeep
+	}
+	if !d.affordable(scan) {
+		return nil, nil, errTooMuchWork
 	}
 	if scan.plain {
 		if gvk, ok := d.quick(scan); ok {

@@ -323,3 +323,41 @@ func TestYAMLAliases(t *testing.T) {
 		}
 	}
 }
+
+// Schemas are decoded anew at every level: depth times size is bounded.
+func TestSchemaWork(t *testing.T) {
+	gvk := schema.GroupVersionKind{Group: "apiextensions.k8s.io", Version: "v1", Kind: "CustomResourceDefinition"}
+	body := func(depth, size int) []byte {
+		return []byte(`{"spec":{"versions":[{"schema":{"openAPIV3Schema":` + strings.Repeat(`{"items":`, depth) +
+			`{"description":"` + strings.Repeat("x", size) + `"}` + strings.Repeat("}", depth) + `}}]}}`)
+	}
+	decode := func(data []byte, media MediaType) error {
+		_, err := DecodeBody(data, media, gvk, &apiextensionsv1.CustomResourceDefinition{}, Warn)
+		return err
+	}
+	for _, media := range []MediaType{JSON, YAML} {
+		if err := decode(body(400, 100), media); err != nil {
+			t.Errorf("deep but small: %v", err)
+		}
+		if err := decode(body(4, 1<<20), media); err != nil {
+			t.Errorf("big but flat: %v", err)
+		}
+		if err := decode(body(250, 1<<20), media); !apierrors.IsBadRequest(err) || !errors.Is(err, errTooMuchWork) {
+			t.Errorf("deep and big: %.100v", err)
+		}
+	}
+	if _, err := DecodeBody(body(250, 1<<20), JSON, podKind, &corev1.Pod{}, Warn); err != nil {
+		t.Errorf("other kinds cost no more for depth: %.100v", err)
+	}
+}
+
+func TestYAMLDuplicatesAreBounded(t *testing.T) {
+	body := []byte(strings.Repeat("a: 1\n", 1000))
+	got, err := DecodeBody(body, YAML, podKind, &corev1.Pod{}, Warn)
+	if err != nil || len(got.Warnings) > maxDuplicates+1 {
+		t.Errorf("%d warnings, %v", len(got.Warnings), err)
+	}
+	if _, err := DecodeBody(body, YAML, podKind, &corev1.Pod{}, Strict); err == nil || len(err.Error()) > 10000 {
+		t.Errorf("error %.100v", err)
+	}
+}
