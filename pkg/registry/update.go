@@ -4,7 +4,7 @@ import (
 	"context"
 	"strconv"
 
-	"k8s.io/apimachinery/pkg/api/equality"
+	"github.com/binnacle-io/binnacle/pkg/registry/internal/equal"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -220,7 +220,7 @@ func (e *Endpoint) validateMetaUpdate(obj, old Object) field.ErrorList {
 
 // specChanged reports whether the part changed that moves the generation.
 func (e *Endpoint) specChanged(obj, old Object) bool {
-	return e.Spec != nil && !equality.Semantic.DeepEqual(e.Spec(obj), e.Spec(old))
+	return e.Spec != nil && !equal.Semantic(e.Spec(obj), e.Spec(old))
 }
 
 // keepButStatus makes obj the old object with obj's own metadata and status.

@@ -152,7 +152,11 @@ func (p strategicPatch) patch(current, into runtime.Object, gvk schema.GroupVers
 	if err != nil {
 		return nil, nil, "", apierrors.NewBadRequest(err.Error())
 	}
-	object, err := runtime.DefaultUnstructuredConverter.ToUnstructured(current)
+	part, others, ok := subset(current, doc)
+	if !ok {
+		part, others = current, nil
+	}
+	object, err := runtime.DefaultUnstructuredConverter.ToUnstructured(part)
 	if err != nil {
 		return nil, nil, "", err
 	}
@@ -167,6 +171,7 @@ func (p strategicPatch) patch(current, into runtime.Object, gvk schema.GroupVers
 	} else if err != nil {
 		return nil, nil, "", patchedInvalid(shown, err)
 	}
+	restore(into, current, others)
 	return into, strict, shown, nil
 }
 

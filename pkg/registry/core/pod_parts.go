@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/binnacle-io/binnacle/pkg/registry"
+	"github.com/binnacle-io/binnacle/pkg/registry/internal/equal"
 	"github.com/binnacle-io/binnacle/pkg/registry/podspec"
 )
 
@@ -156,7 +157,7 @@ func validateOnlyResized(obj, old *corev1.Pod, spec *field.Path) field.ErrorList
 	if kept.Resources != nil && old.Spec.Resources != nil {
 		undo(kept.Resources, old.Spec.Resources)
 	}
-	if equality.Semantic.DeepEqual(*kept, old.Spec) {
+	if equal.Semantic(kept, &old.Spec) {
 		return nil
 	}
 	return field.ErrorList{field.Forbidden(spec, "only cpu and memory resources are mutable\n"+podspec.Diff(old.Spec, *kept))}

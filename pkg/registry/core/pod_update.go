@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
+	"github.com/binnacle-io/binnacle/pkg/registry/internal/equal"
 	"github.com/binnacle-io/binnacle/pkg/registry/podspec"
 )
 
@@ -40,14 +41,14 @@ func validatePodUpdate(obj, old *corev1.Pod) field.ErrorList {
 	}
 	errs = append(errs, validateTolerationsAdded(obj, old, spec.Child("tolerations"))...)
 	errs = append(errs, validateGatesRemoved(obj, old, spec.Child("schedulingGates"))...)
-	if equality.Semantic.DeepEqual(obj.Spec, old.Spec) {
+	if equal.Semantic(&obj.Spec, &old.Spec) {
 		return errs
 	}
 	kept := keepUpdatable(obj, old)
 	if len(old.Spec.SchedulingGates) > 0 {
 		errs = append(errs, narrowWhileGated(kept, &old.Spec, spec)...)
 	}
-	if !equality.Semantic.DeepEqual(*kept, old.Spec) {
+	if !equal.Semantic(kept, &old.Spec) {
 		errs = append(errs, field.Forbidden(spec, "pod updates may not change fields other than "+updatable+"\n"+podspec.Diff(old.Spec, *kept)))
 	}
 	return errs
