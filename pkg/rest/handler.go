@@ -116,7 +116,7 @@ func (h *Handler) routes() {
 	for _, p := range []string{"/apis", "/apis/"} {
 		r.HandleFunc(p, h.open(h.discovery.serveGroups))
 	}
-	r.HandleFunc("/openapi/*", h.open(serveOpenAPI))
+	r.HandleFunc("/openapi/*", h.serveOpenAPI)
 	r.HandleFunc("/api/*", h.serveAPI)
 	r.HandleFunc("/apis/*", h.serveAPI)
 	r.HandleFunc("/", h.open(h.serveIndex))
