@@ -35,7 +35,6 @@ type journal struct {
 	mu      sync.Mutex
 	acked   map[string][]done // by key, in order
 	unknown map[string]write  // by key, behind acked: it was under way at the end
-	order   []int64           // revisions as acknowledged to each writer never go back; checked there
 
 	// As found after the last restart.
 	state    map[string]change

@@ -92,13 +92,13 @@ func (c *Config) setDefaults() {
 func (c *Config) Validate() error {
 	var errs []error
 	if c.Log == nil {
-		errs = append(errs, errors.New("Log is missing"))
+		errs = append(errs, errors.New("no Log"))
 	}
 	if c.Machine == nil {
-		errs = append(errs, errors.New("Machine is missing"))
+		errs = append(errs, errors.New("no Machine"))
 	}
 	if c.Leadership == nil {
-		errs = append(errs, errors.New("Leadership is missing"))
+		errs = append(errs, errors.New("no Leadership"))
 	}
 	if c.MaxRequestBytes < 0 || c.RequestTimeout < 0 {
 		errs = append(errs, errors.New("MaxRequestBytes or RequestTimeout is negative"))

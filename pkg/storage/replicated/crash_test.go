@@ -404,7 +404,6 @@ type client struct {
 	rng    *rand.Rand
 	g      *storagetest.Generator
 	calls  []*storagetest.Call
-	given  []int64 // leases given up, whatever became of them
 	ended  []int64 // of those, whose end was acknowledged
 	failed error
 }

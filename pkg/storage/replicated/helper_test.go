@@ -3,6 +3,7 @@ package replicated
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -123,10 +124,9 @@ func (l *testLog) Run(ctx context.Context) {
 
 // testClock moves when told to. Its waiters are the loops of a store.
 type testClock struct {
-	mu      sync.Mutex
-	changed sync.Cond
-	now     time.Time
-	timers  []testTimer
+	mu     sync.Mutex
+	now    time.Time
+	timers []testTimer
 }
 
 type testTimer struct {
@@ -134,11 +134,7 @@ type testTimer struct {
 	ch chan time.Time
 }
 
-func newTestClock() *testClock {
-	c := &testClock{now: time.Unix(1_700_000_000, 0)}
-	c.changed.L = &c.mu
-	return c
-}
+func newTestClock() *testClock { return &testClock{now: time.Unix(1_700_000_000, 0)} }
 
 func (c *testClock) Now() time.Time {
 	c.mu.Lock()
@@ -151,17 +147,13 @@ func (c *testClock) After(d time.Duration) <-chan time.Time {
 	defer c.mu.Unlock()
 	t := testTimer{c.now.Add(d), make(chan time.Time, 1)}
 	c.timers = append(c.timers, t)
-	c.changed.Broadcast()
 	return t.ch
 }
 
-// await returns when n loops wait for the clock.
-func (c *testClock) await(n int) {
+func (c *testClock) waiting() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for len(c.timers) < n {
-		c.changed.Wait()
-	}
+	return len(c.timers)
 }
 
 // move moves the clock and wakes whose time has come.
@@ -183,6 +175,7 @@ func (c *testClock) move(d time.Duration) {
 // fixture is a store over a testLog and a memory disk, running.
 type fixture struct {
 	*Store
+	t     testing.TB
 	log   *testLog
 	clock *testClock
 	mvcc  *mvcc.Store
@@ -190,12 +183,35 @@ type fixture struct {
 	stop  func()
 }
 
+// idle returns when all loops of the store wait for the clock.
+func (f *fixture) idle() {
+	f.t.Helper()
+	await(f.t, "idle loops", func() bool { return f.clock.waiting() == f.loops })
+}
+
 // advance moves the clock and returns when the store's loops have done what
 // was due.
 func (f *fixture) advance(d time.Duration) {
-	f.clock.await(f.loops)
+	f.t.Helper()
+	f.idle()
 	f.clock.move(d)
-	f.clock.await(f.loops)
+	f.idle()
+}
+
+// awaitPending returns when n proposals are under way.
+func (f *fixture) awaitPending(n int) {
+	f.t.Helper()
+	await(f.t, "pending proposals", func() bool { return f.Stats().Pending == n })
+}
+
+// await returns when cond holds.
+func await(t testing.TB, what string, cond func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); !cond(); runtime.Gosched() {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited in vain for %s", what)
+		}
+	}
 }
 
 // start runs a store on disk until the test ends, or stop is called.
@@ -219,7 +235,7 @@ func start(t testing.TB, disk *mvcc.MemoryDisk, change func(*Config)) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &fixture{Store: store, log: log, clock: clock, mvcc: state, loops: 2}
+	f := &fixture{Store: store, t: t, log: log, clock: clock, mvcc: state, loops: 2}
 	if cfg.CompactionRetention > 0 {
 		f.loops = 3
 	}

@@ -49,9 +49,9 @@ func TestExpiryIsFenced(t *testing.T) {
 	f := start(t, mvcc.NewMemoryDisk(), nil)
 	leased(t, f, "k", 10*time.Second)
 	f.log.set(func(l *testLog) { l.holding = true })
-	f.clock.await(f.loops)
+	f.idle()
 	f.clock.move(11 * time.Second)
-	awaitPending(f, 1) // the revoke, in the log in term 1
+	f.awaitPending(1) // the revoke, in the log in term 1
 	f.log.set(func(l *testLog) {
 		l.term++
 		for i := range l.queue { // another leader commits it in its own term
@@ -59,7 +59,7 @@ func TestExpiryIsFenced(t *testing.T) {
 		}
 		l.holding = false
 	})
-	f.clock.await(f.loops)
+	f.idle()
 	if !exists(t, f, "k") {
 		t.Fatal("a revoke of an earlier term took effect")
 	}
@@ -235,7 +235,7 @@ func TestSharedLeaseWaits(t *testing.T) {
 	f.log.set(func(l *testLog) { l.holding = true })
 	granted := make(chan error, 1)
 	go func() { _, err := f.SharedLease(context.Background(), time.Hour); granted <- err }()
-	awaitPending(f, 1)
+	f.awaitPending(1)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := f.SharedLease(ctx, time.Hour); !errors.Is(err, context.Canceled) {

@@ -106,10 +106,10 @@ func (s *Store) usable(ctx context.Context) error {
 	}
 }
 
-// sizeHint estimates the encoding of transactions from above, as long as they
-// are not odd.
+// sizeHint estimates the encoding of transactions, mostly a few bytes from
+// above: one that is too small costs a copy only.
 func sizeHint(ts []*storage.Txn) int {
-	size := 64
+	size := 32
 	for _, t := range ts {
 		size += txnSize(t, mvcc.MaxTxnDepth)
 	}
@@ -120,15 +120,15 @@ func txnSize(t *storage.Txn, depth int) int {
 	if t == nil || depth == 0 {
 		return 0 // refused when encoded
 	}
-	size := 16
+	size := 8
 	for i := range t.Compares {
 		c := &t.Compares[i]
-		size += 32 + len(c.Key) + len(c.RangeEnd) + len(c.Bytes)
+		size += 16 + len(c.Key) + len(c.RangeEnd) + len(c.Bytes)
 	}
 	for _, ops := range [2][]storage.Op{t.Success, t.Failure} {
 		for i := range ops {
 			o := &ops[i]
-			size += 32 + len(o.Key) + len(o.RangeEnd) + len(o.Value)
+			size += 16 + len(o.Key) + len(o.RangeEnd) + len(o.Value)
 			if o.Txn != nil {
 				size += txnSize(o.Txn, depth-1)
 			}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -97,7 +96,7 @@ func TestLost(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			errs := make(chan error, 1)
 			go func() { errs <- call(ctx) }()
-			awaitPending(f, 1)
+			f.awaitPending(1)
 			cancel()
 			if err := <-errs; !errors.Is(err, storage.ErrUnknownOutcome) || !errors.Is(err, context.Canceled) {
 				t.Errorf("%s whose context ended under way: got %v", name, err)
@@ -107,7 +106,7 @@ func TestLost(t *testing.T) {
 	t.Run("timeout", func(t *testing.T) {
 		errs := make(chan error, 1)
 		go func() { _, err := f.Txn(context.Background(), put("k", "v")); errs <- err }()
-		awaitPending(f, 1)
+		f.awaitPending(1)
 		for range timeoutTicks {
 			f.advance(f.cfg.RequestTimeout / timeoutTicks)
 		}
@@ -122,7 +121,7 @@ func TestLost(t *testing.T) {
 	t.Run("stop", func(t *testing.T) {
 		errs := make(chan error, 1)
 		go func() { _, err := f.Txn(context.Background(), put("k", "v")); errs <- err }()
-		awaitPending(f, 1)
+		f.awaitPending(1)
 		f.stop()
 		if err := <-errs; !errors.Is(err, storage.ErrUnknownOutcome) {
 			t.Errorf("a write under way at the end: got %v", err)
@@ -130,13 +129,6 @@ func TestLost(t *testing.T) {
 	})
 	if n := f.Stats().Pending; n != 0 {
 		t.Errorf("%d proposals are left in the table", n)
-	}
-}
-
-// awaitPending returns when n proposals have been taken by the log.
-func awaitPending(f *fixture, n int) {
-	for f.Stats().Pending != n {
-		runtime.Gosched()
 	}
 }
 
@@ -155,7 +147,7 @@ func TestLate(t *testing.T) {
 			errs <- err
 		}()
 	}
-	awaitPending(f, cap(errs))
+	f.awaitPending(cap(errs))
 	cancel()
 	for range cap(errs) {
 		if err := <-errs; !errors.Is(err, storage.ErrUnknownOutcome) {
@@ -184,7 +176,7 @@ func TestReadRevisionWaits(t *testing.T) {
 	f.log.set(func(l *testLog) { l.holding = true })
 	written := make(chan error, 1)
 	go func() { _, err := f.Txn(context.Background(), put("k", "w")); written <- err }()
-	awaitPending(f, 1)
+	f.awaitPending(1)
 
 	ctx, cancel := context.WithCancel(t.Context())
 	cancelled := make(chan error, 1)
@@ -217,16 +209,13 @@ func TestReadRevisionWaits(t *testing.T) {
 
 // awaitReader returns when somebody waits for an index to be applied.
 func awaitReader(f *fixture) {
+	f.t.Helper()
 	p := &f.machine.applied
-	for {
+	await(f.t, "a reader", func() bool {
 		p.mu.Lock()
-		waiting := p.changed != nil
-		p.mu.Unlock()
-		if waiting {
-			return
-		}
-		runtime.Gosched()
-	}
+		defer p.mu.Unlock()
+		return p.changed != nil
+	})
 }
 
 // TestRoom has more proposals than MaxPendingBytes has room for.
@@ -244,7 +233,7 @@ func TestRoom(t *testing.T) {
 			errs <- err
 		}()
 	}
-	awaitPending(f, 3) // of 2 KB and a little each
+	f.awaitPending(3) // of 2 KB and a little each
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := f.Txn(ctx, put("k", "v")); !errors.Is(err, context.Canceled) {
