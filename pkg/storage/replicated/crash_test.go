@@ -55,15 +55,17 @@ func (m machine) Apply(entries []consensus.Entry) error { return replicated.Appl
 
 const memberID = 3
 
-// open starts a member on two disks. Everything about it is small, so that
-// files are begun, removed and committed all the time.
-func open(fs vfs.FS, disk *mvcc.MemoryDisk, random uint64) (*member, error) {
+// small makes files begin and end, and commits happen, all the time.
+var small = mvcc.Config{
+	FlushInterval: time.Millisecond, FlushRecords: 5, MaxPendingBytes: 4 << 10, RecentRecords: 16, RecentBytes: 1 << 10,
+}
+
+// open starts a member on two disks.
+func open(fs vfs.FS, disk *mvcc.MemoryDisk, random uint64, cfg mvcc.Config) (*member, error) {
 	m := &member{}
 	var err error
-	m.mvcc, err = mvcc.Open(mvcc.Config{
-		Backend: disk.Open(), FlushInterval: time.Millisecond, FlushRecords: 5,
-		MaxPendingBytes: 4 << 10, RecentRecords: 16, RecentBytes: 1 << 10,
-	})
+	cfg.Backend = disk.Open()
+	m.mvcc, err = mvcc.Open(cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -194,7 +196,7 @@ func (w *world) live(p plan, clients, calls int) bool {
 	w.t.Helper()
 	w.arm(p)
 	w.lie.Store(false)
-	m, err := open(lyingFS{w.fs, &w.lie}, w.disk, w.rng.Uint64())
+	m, err := open(lyingFS{w.fs, &w.lie}, w.disk, w.rng.Uint64(), small)
 	if err != nil {
 		w.mustBeDead("open", err)
 		w.crash()
