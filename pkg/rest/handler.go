@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -139,7 +140,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header["Cache-Control"] = noCache
 	rec := &recorder{ResponseWriter: w}
 	defer h.recovered(rec, r)
-	if !knownMethod(r.Method) {
+	if !knownMethod(r.Method) && !(r.Method == http.MethodHead && strings.HasPrefix(r.URL.Path, "/openapi/")) {
 		writeStatus(rec, r, methodNotAllowed())
 		return
 	}

@@ -72,7 +72,7 @@ func (h *Handler) serveOpenAPIIndex(w http.ResponseWriter) {
 func (h *Handler) serveV3(w http.ResponseWriter, r *http.Request, path string) {
 	hash, ok := h.described()[path]
 	if !ok {
-		pageNotFound(w, r)
+		w.WriteHeader(http.StatusNotFound)
 		return
 	}
 	if asked := r.URL.Query().Get("hash"); asked != "" {

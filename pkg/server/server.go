@@ -327,7 +327,7 @@ func (s *Server) Run(ctx context.Context) error {
 		}
 	}
 	s.stop()
-	return errors.Join(err, life.stop())
+	return errors.Join(err, life.stop(), s.mvcc.Close())
 }
 
 // warm loads the caches behind the first requests' back.
