@@ -7,6 +7,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/binnacle-io/binnacle/pkg/registry"
+	"github.com/binnacle-io/binnacle/pkg/registry/internal/check"
 )
 
 // localSubjectAccessReviews answers whether somebody may do something in one
@@ -37,7 +38,7 @@ func validateLocal(r *authorizationv1.LocalSubjectAccessReview) field.ErrorList 
 		errs = append(errs, field.Invalid(path.Child("resourceAttributes", "namespace"), x.Namespace, "must match metadata.namespace"))
 	}
 	if x := r.Spec.NonResourceAttributes; x != nil {
-		errs = append(errs, field.Invalid(path.Child("nonResourceAttributes"), x, "disallowed on this kind of request"))
+		errs = append(errs, field.Invalid(path.Child("nonResourceAttributes"), check.Shown(x), "disallowed on this kind of request"))
 	}
 	return errs
 }

@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/binnacle-io/binnacle/pkg/registry"
+	"github.com/binnacle-io/binnacle/pkg/registry/internal/check"
 )
 
 // invalid is the answer to a review that asks nothing. It names no kind: the
@@ -42,7 +43,7 @@ func validateTarget(resource *authorizationv1.ResourceAttributes, other *authori
 	path := field.NewPath("spec")
 	switch {
 	case resource != nil && other != nil:
-		return field.ErrorList{field.Invalid(path.Child("nonResourceAttributes"), other, "cannot be specified in combination with resourceAttributes")}
+		return field.ErrorList{field.Invalid(path.Child("nonResourceAttributes"), check.Shown(other), "cannot be specified in combination with resourceAttributes")}
 	case resource == nil && other == nil:
 		return field.ErrorList{field.Invalid(path.Child("resourceAttributes"), resource, "exactly one of nonResourceAttributes or resourceAttributes must be specified")}
 	}

@@ -123,7 +123,9 @@ func validateMetric(m *autoscalingv2.MetricSpec, path *field.Path) field.ErrorLi
 			errs = append(errs, field.Forbidden(path.Child(s.field), "must populate the given metric source only"))
 		}
 	}
-	return append(errs, corevalidation.OneOf(m.Type, path.Child("type"), types...)...)
+	// kube-apiserver asks twice: that the type is unknown is two causes.
+	unknown := corevalidation.OneOf(m.Type, path.Child("type"), types...)
+	return append(append(errs, unknown...), unknown...)
 }
 
 func validateContainerResource(r *autoscalingv2.ContainerResourceMetricSource, path *field.Path) field.ErrorList {

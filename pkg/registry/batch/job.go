@@ -73,10 +73,10 @@ func defaultJob(j *batchv1.Job) {
 	labelJob(j)
 }
 
-// labelJob gives a job that has no labels those of its pods. A name that is too
-// long to be a label is the template's fault alone.
+// labelJob gives a job that has no labels those of its pods. That a name is no
+// label value is said once, of the template.
 func labelJob(j *batchv1.Job) {
-	if len(j.Labels) == 0 && len(j.Spec.Template.Labels) > 0 && len(j.Name) <= validation.LabelValueMaxLength {
+	if len(j.Labels) == 0 && len(j.Spec.Template.Labels) > 0 && len(validation.IsValidLabelValue(j.Name)) == 0 {
 		j.Labels = maps.Clone(j.Spec.Template.Labels)
 	}
 }

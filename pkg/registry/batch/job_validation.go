@@ -23,9 +23,23 @@ const (
 )
 
 func validateJob(j *batchv1.Job) field.ErrorList {
-	path, s := field.NewPath("spec"), &j.Spec
+	s := &j.Spec
 	errs := validateGeneratedSelector(j)
-	errs = append(errs, validateJobSpec(s, path)...)
+	errs = append(errs, validateSelectingSpec(s)...)
+	if indexed(s) && s.Completions != nil && *s.Completions > 0 {
+		// Pods of an indexed job are named after their index.
+		last := fmt.Sprintf("%s-%d", j.Name, *s.Completions-1)
+		if len(validation.IsDNS1123Label(last)) > 0 {
+			errs = append(errs, field.Invalid(field.NewPath("metadata", "name"), j.Name, "will not able to create pod with invalid DNS label: "+last))
+		}
+	}
+	return errs
+}
+
+// validateSelectingSpec checks the spec of a Job, which has a selector.
+func validateSelectingSpec(s *batchv1.JobSpec) field.ErrorList {
+	path := field.NewPath("spec")
+	errs := validateJobSpec(s, path)
 	if s.Selector == nil {
 		errs = append(errs, field.Required(path.Child("selector"), ""))
 	} else {
@@ -33,13 +47,6 @@ func validateJob(j *batchv1.Job) field.ErrorList {
 	}
 	if selector, err := metav1.LabelSelectorAsSelector(s.Selector); err == nil && !selector.Matches(labels.Set(s.Template.Labels)) {
 		errs = append(errs, field.Invalid(path.Child("template", "metadata", "labels"), s.Template.Labels, "`selector` does not match template `labels`"))
-	}
-	if indexed(s) && s.Completions != nil && *s.Completions > 0 {
-		// Pods of an indexed job are named after their index.
-		last := fmt.Sprintf("%s-%d", j.Name, *s.Completions-1)
-		if len(validation.IsDNS1123Label(last)) > 0 {
-			errs = append(errs, field.Invalid(field.NewPath("metadata", "name"), j.Name, "will not able to create pod with invalid DNS label: "+last))
-		}
 	}
 	return errs
 }
@@ -151,7 +158,10 @@ func validateReplacementPolicy(s *batchv1.JobSpec, path *field.Path) field.Error
 
 func validateJobUpdate(obj, old *batchv1.Job) field.ErrorList {
 	path, s, o := field.NewPath("spec"), &obj.Spec, &old.Spec
-	errs := validateCompletionsUpdate(s, o, path.Child("completions"))
+	// kube-apiserver checks the spec with the change once more: a fault of it is
+	// a cause twice.
+	errs := validateSelectingSpec(s)
+	errs = append(errs, validateCompletionsUpdate(s, o, path.Child("completions"))...)
 	errs = append(errs, check.Immutable(s.Selector, o.Selector, path.Child("selector"))...)
 	errs = append(errs, validateTemplateUpdate(s, old, path.Child("template"))...)
 	errs = append(errs, check.Immutable(s.CompletionMode, o.CompletionMode, path.Child("completionMode"))...)

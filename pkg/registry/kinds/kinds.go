@@ -40,8 +40,8 @@ type Deps struct {
 func All(d Deps) []*registry.Resource {
 	var all []*registry.Resource
 	for _, group := range [][]*registry.Resource{
-		core.Kinds(),
 		apps.Kinds(),
+		core.Kinds(), // /api, and events.k8s.io here
 		authentication.Kinds(d.Authenticator),
 		authorization.Kinds(d.Authorizer, d.Rules),
 		autoscaling.Kinds(),

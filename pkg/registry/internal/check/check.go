@@ -7,6 +7,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	apivalidation "k8s.io/apimachinery/pkg/api/validation"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -37,13 +38,13 @@ func Immutable(obj, old any, path *field.Path) field.ErrorList {
 }
 
 // Shown is a value as a message shows it: what is composed under the names of its
-// Go fields, everything else as it is.
+// Go fields, everything else as it is, label selectors too.
 func Shown(v any) any {
 	t := reflect.TypeOf(v)
 	for t != nil && t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
-	if t == nil || t.Kind() != reflect.Struct && t.Kind() != reflect.Slice {
+	if t == nil || t.Kind() != reflect.Struct && t.Kind() != reflect.Slice || t == reflect.TypeFor[metav1.LabelSelector]() {
 		return v
 	}
 	return podspec.Shown(v)
