@@ -32,10 +32,11 @@ type testLog struct {
 	last    uint64 // index
 	term    uint64
 	leads   bool
-	refuse  error // what Propose and ReadIndex return
-	lose    bool  // takes proposals and forgets them
-	holding bool  // takes proposals and commits them later
-	applied error // what ended Run
+	refuse  error  // what Propose and ReadIndex return
+	lose    bool   // takes proposals and forgets them
+	holding bool   // takes proposals and commits them later
+	applied error  // what ended Run
+	calls   uint64 // of Propose
 }
 
 func newTestLog(m *Machine) *testLog {
@@ -45,6 +46,7 @@ func newTestLog(m *Machine) *testLog {
 func (l *testLog) Propose(ctx context.Context, data []byte) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.calls++
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -198,10 +200,18 @@ func (f *fixture) advance(d time.Duration) {
 	f.idle()
 }
 
-// awaitPending returns when n proposals are under way.
+// awaitPending returns when n proposals are under way, and with the log.
 func (f *fixture) awaitPending(n int) {
 	f.t.Helper()
-	await(f.t, "pending proposals", func() bool { return f.Stats().Pending == n })
+	await(f.t, "pending proposals", func() bool {
+		f.log.mu.Lock()
+		calls := f.log.calls
+		f.log.mu.Unlock()
+		p := f.machine.pending
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return len(p.table) == n && p.next == 1+calls
+	})
 }
 
 // await returns when cond holds.
