@@ -2,6 +2,7 @@ package rest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -13,6 +14,7 @@ import (
 	"github.com/google/uuid"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/version"
 
 	"github.com/binnacle-io/binnacle/pkg/auth"
@@ -239,7 +241,19 @@ func (h *Handler) authenticate(r *http.Request) (*registry.User, error) {
 	if err != nil || user == nil {
 		return nil, apierrors.NewUnauthorized("Unauthorized")
 	}
-	return user, nil
+	return user, impersonation(r)
+}
+
+// impersonation refuses requests in the name of somebody else. They must not
+// run with the rights of the one who sends them.
+func impersonation(r *http.Request) error {
+	for name, values := range r.Header {
+		if strings.HasPrefix(name, "Impersonate-") {
+			return apierrors.NewForbidden(schema.GroupResource{Resource: "users"}, strings.Join(values, ","),
+				errors.New("this server does not impersonate"))
+		}
+	}
+	return nil
 }
 
 func (h *Handler) authorize(ctx context.Context, a *auth.Attributes) error {
