@@ -99,7 +99,6 @@ func serveFlags(out io.Writer, args []string) (*options, error) {
 	f := newFlags("apiserver", out)
 	f.StringVar(&o.DataDir, "data-dir", d.DataDir, "`directory` of everything the server keeps")
 	f.StringVar(&o.PKIDir, "pki-dir", "", "`directory` of certificates and keys; what is there is used, what is missing is made (default <data-dir>/pki)")
-	f.StringVar(&o.Name, "name", d.Name, "`name` of this member")
 	f.StringVar(&o.BindAddress, "bind-address", d.BindAddress, "`address` to serve on")
 	f.IntVar(&o.SecurePort, "secure-port", d.SecurePort, "HTTPS `port`; 0 picks a free one")
 	f.StringVar(&o.AdvertiseAddress, "advertise-address", "", "`address` under which others reach this server (default: the first of this host)")

@@ -17,8 +17,6 @@ type Config struct {
 	// PKIDir holds certificates and keys: <DataDir>/pki. What is there is used,
 	// what is missing is made.
 	PKIDir string
-	// Name of this member: "default".
-	Name string
 	// BindAddress and SecurePort are where HTTPS is served: 127.0.0.1 and 6443.
 	// SecurePort 0 with AnyPort picks a free port.
 	BindAddress string
@@ -50,7 +48,6 @@ type Config struct {
 func (c Config) WithDefaults() Config {
 	def(&c.DataDir, "data")
 	def(&c.PKIDir, c.DataDir+"/pki")
-	def(&c.Name, "default")
 	def(&c.BindAddress, "127.0.0.1")
 	if c.SecurePort == 0 && !c.AnyPort {
 		c.SecurePort = 6443
