@@ -3,6 +3,9 @@
 package main
 
 import (
+	"flag"
+
+	"k8s.io/klog/v2"
 	"k8s.io/kubectl/pkg/cmd"
 	"k8s.io/kubectl/pkg/cmd/util"
 )
@@ -10,6 +13,9 @@ import (
 func main() {
 	command := cmd.NewDefaultKubectlCommand()
 	command.SilenceErrors, command.SilenceUsage = true, true // CheckErr prints
+	logging := flag.NewFlagSet("logging", flag.ContinueOnError)
+	klog.InitFlags(logging)
+	command.PersistentFlags().AddGoFlagSet(logging) // -v
 	if err := command.Execute(); err != nil {
 		util.CheckErr(err)
 	}
