@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"strings"
 	"syscall"
 	"time"
@@ -108,6 +109,8 @@ func serveFlags(out io.Writer, args []string) (*options, error) {
 	f.StringVar(&o.ClientCAFile, "client-ca-file", "", "`file` of a further CA whose client certificates are accepted")
 	f.StringVar(&o.TokenAuthFile, "token-auth-file", "", "`file` of bearer tokens: lines of token,user,uid,\"group1,group2\"")
 	f.DurationVar(&o.AutoCompactionRetention, "auto-compaction-retention", d.AutoCompactionRetention, "how long history is kept")
+	f.IntVar(&o.MaxRequestsInflight, "max-requests-inflight", d.MaxRequestsInflight, "`number` of reads served at one time; more are answered 429")
+	f.IntVar(&o.MaxMutatingRequestsInflight, "max-mutating-requests-inflight", d.MaxMutatingRequestsInflight, "`number` of writes served at one time; more are answered 429")
 	f.BoolVar(&o.Profiling, "profiling", false, "serve /debug/pprof")
 	f.StringVar(&o.logLevel, "log-level", "info", "`level` of the log on standard error: debug, info, warn, error")
 	if err := parse(f, args); err != nil {
@@ -116,6 +119,17 @@ func serveFlags(out io.Writer, args []string) (*options, error) {
 	o.AnyPort = o.SecurePort == 0
 	o.Version = version
 	return o, nil
+}
+
+// heapGrowth is how much the heap may grow between collections, in percent of
+// what is alive. Less than Go's 100: a fifth less memory for a few percent of CPU.
+const heapGrowth = 75
+
+// boundHeap sets heapGrowth unless GOGC says otherwise.
+func boundHeap() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(heapGrowth)
+	}
 }
 
 func serve(ctx context.Context, args []string, stdout, stderr io.Writer) error {
@@ -129,6 +143,7 @@ func serve(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	o.Logger = slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))
 	start := time.Now()
+	boundHeap()
 	s, err := server.New(o.Config)
 	if err != nil {
 		return err

@@ -46,6 +46,9 @@ type Config struct {
 	Observer                 Observer
 	Logger                   *slog.Logger
 	Now                      func() time.Time
+	// MaxRequests and MaxMutating bound the reads and the writes served at one
+	// time; others are answered 429. Defaults 400 and 200, kube-apiserver's.
+	MaxRequests, MaxMutating int
 	// Stopping ends when the server stops: watches end with it.
 	Stopping context.Context
 }
@@ -80,6 +83,7 @@ type Handler struct {
 	router    chi.Router
 	discovery *discovery
 	groups    map[string]bool
+	inflight  inflight
 }
 
 // NewHandler wires the routes.
@@ -88,6 +92,13 @@ func NewHandler(c Config) *Handler {
 		c.Observer = noObserver{}
 	}
 	h := &Handler{Config: c, router: chi.NewRouter(), groups: map[string]bool{}}
+	h.inflight.maxReads, h.inflight.maxWrites = int64(c.MaxRequests), int64(c.MaxMutating)
+	if c.MaxRequests == 0 {
+		h.inflight.maxReads = 400
+	}
+	if c.MaxMutating == 0 {
+		h.inflight.maxWrites = 200
+	}
 	h.discovery = newDiscovery(c.Registry, c.ServerAddress)
 	for _, gv := range c.Registry.GroupVersions() {
 		h.groups[gv.Group] = true
@@ -359,6 +370,12 @@ func (c *call) serve(wellFormed bool) {
 		c.fail(err)
 		return
 	}
+	leave, ok := c.inflight.enter(c.verb)
+	if !ok {
+		overloaded(c.w)
+		return
+	}
+	defer leave()
 	if c.accept, err = negotiate(c.r, c.verb == "watch"); err != nil {
 		c.fail(err)
 		return

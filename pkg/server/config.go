@@ -37,6 +37,9 @@ type Config struct {
 	TokenAuthFile string
 	// AutoCompactionRetention is how long history is kept: 5 minutes.
 	AutoCompactionRetention time.Duration
+	// MaxRequestsInflight and MaxMutatingRequestsInflight bound the reads and
+	// writes served at one time: 400 and 200.
+	MaxRequestsInflight, MaxMutatingRequestsInflight int
 	// Profiling serves /debug/pprof.
 	Profiling bool
 	// Version is what /version and `apiserver version` say of this build.
@@ -54,6 +57,8 @@ func (c Config) WithDefaults() Config {
 	}
 	def(&c.ServiceClusterIPRange, "10.0.0.0/24")
 	def(&c.AutoCompactionRetention, 5*time.Minute)
+	def(&c.MaxRequestsInflight, 400)
+	def(&c.MaxMutatingRequestsInflight, 200)
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -85,6 +90,9 @@ func (c Config) Validate() error {
 	}
 	if (c.TLSCertFile == "") != (c.TLSPrivateKeyFile == "") {
 		errs = append(errs, errors.New("--tls-cert-file and --tls-private-key-file go together"))
+	}
+	if c.MaxRequestsInflight < 1 || c.MaxMutatingRequestsInflight < 1 {
+		errs = append(errs, errors.New("--max-requests-inflight and --max-mutating-requests-inflight must be at least 1"))
 	}
 	if c.AutoCompactionRetention < time.Second {
 		errs = append(errs, fmt.Errorf("--auto-compaction-retention %v is shorter than a second", c.AutoCompactionRetention))

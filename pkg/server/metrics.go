@@ -116,6 +116,17 @@ func (m *metrics) watchStore(stats func() mvcc.Stats) {
 	m.counter("etcd_mvcc_range_total", "Ranges read.", figure(func(s mvcc.Stats) int64 { return s.Ranges }))
 }
 
+// watchInflight exports how many requests are being served.
+func (m *metrics) watchInflight(inflight func() (reads, writes int64)) {
+	for kind, value := range map[string]func() float64{
+		"readOnly": func() float64 { r, _ := inflight(); return float64(r) },
+		"mutating": func() float64 { _, w := inflight(); return float64(w) },
+	} {
+		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "apiserver_current_inflight_requests",
+			Help: "Requests being served, watches left out.", ConstLabels: prometheus.Labels{"request_kind": kind}}, value))
+	}
+}
+
 // Request implements rest.Observer.
 func (m *metrics) Request(o rest.Observation) {
 	dry := ""

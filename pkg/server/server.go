@@ -109,7 +109,8 @@ func (s *Server) open() error {
 	s.bootstrap = &bootstrapper{registry: s.registry, log: s.log, now: time.Now, service: service, address: advertise, port: int32(s.port())}
 	s.serve(rest.Config{Registry: s.registry, Authenticator: authn, Authorizer: auth.SystemMasters{}, Version: v,
 		ServerAddress: net.JoinHostPort(advertise.String(), strconv.Itoa(s.port())), Observer: s.metrics, Logger: s.log, Now: time.Now,
-		Stopping: s.stopping, Health: s.health(), Metrics: s.metrics.handler(), Profile: s.profile()})
+		Stopping:    s.stopping,
+		MaxRequests: s.config.MaxRequestsInflight, MaxMutating: s.config.MaxMutatingRequestsInflight, Health: s.health(), Metrics: s.metrics.handler(), Profile: s.profile()})
 	s.export()
 	return writeKubeconfig(s.data.join(kubeconfig), s.URL(), s.pki, s.config.PKIDir)
 }
@@ -192,8 +193,10 @@ func (o logObserver) LeaderChanged(uint64)       { o.m.leaderChange.Inc() }
 
 // serve makes the HTTP server.
 func (s *Server) serve(c rest.Config) {
+	h := rest.NewHandler(c)
+	s.metrics.watchInflight(h.Inflight)
 	s.http = &http.Server{
-		Handler:           rest.NewHandler(c),
+		Handler:           h,
 		ReadHeaderTimeout: 32 * time.Second,
 		IdleTimeout:       90 * time.Second,
 		MaxHeaderBytes:    1 << 20,
