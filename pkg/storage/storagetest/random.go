@@ -75,9 +75,22 @@ func (g *Generator) txn(split int) *storage.Txn {
 		t.Compares = append(t.Compares, g.compare())
 	}
 	all := putRange{split, generatorKeys}
-	t.Success = g.ops(all, split, 0)
-	t.Failure = g.ops(all, split, 0)
+	t.Success = g.branch(all, split)
+	t.Failure = g.branch(all, split)
 	return t
+}
+
+// branch is ops, mostly with a put among them: a call that only deletes is hard
+// to recognize by what it did.
+func (g *Generator) branch(puts putRange, split int) []storage.Op {
+	if g.rng.IntN(8) == 0 {
+		return g.ops(puts, split, 0)
+	}
+	first := g.put(puts.start)
+	if puts.start++; puts.start == puts.end {
+		return []storage.Op{first, g.get()}
+	}
+	return append(g.ops(puts, split, 0), first)
 }
 
 func key(n int) string { return fmt.Sprintf("a/%02d", n) }

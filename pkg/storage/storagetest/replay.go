@@ -3,6 +3,8 @@ package storagetest
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/binnacle-io/binnacle/pkg/storage"
@@ -71,7 +73,7 @@ func Replay(start int64, calls []*Call, events []storage.Event) (*Replayed, erro
 		if r.m.current >= r.last {
 			break
 		}
-		if err := r.next(); err != nil {
+		if err := r.next(); err != nil && !r.reconsider() {
 			return nil, err
 		}
 	}
@@ -96,7 +98,21 @@ type replay struct {
 	unknown    []*Call                   // of unknown outcome or revision, not found yet
 	events     map[int64][]storage.Event // by revision
 	last       int64
+	choices    []choice
+	mistakes   int // choices reconsidered
 }
+
+// choice is a revision that several calls of unknown outcome could have
+// written, deletes all of them, and what was not found yet before it.
+type choice struct {
+	at         modelMark
+	byRevision map[int64][]*Call
+	unknown    []*Call
+	others     []*Call // not chosen so far
+}
+
+// maxMistakes bounds the search for the right choices.
+const maxMistakes = 100
 
 func groupByRevision(events []storage.Event) map[int64][]storage.Event {
 	groups := make(map[int64][]storage.Event)
@@ -168,13 +184,48 @@ func (r *replay) next() error {
 			errs = append(errs, err)
 		}
 	}
-	for i, c := range r.unknown {
-		if r.try(c) == nil && r.m.current > now {
-			r.unknown = append(r.unknown[:i:i], r.unknown[i+1:]...)
-			return nil
-		}
+	if candidates := r.candidates(); len(candidates) > 0 {
+		return r.choose(candidates)
 	}
 	return fmt.Errorf("revision %d was written by no call:%s\n%w", now+1, formatEvents(r.events[now+1]), errors.Join(errs...))
+}
+
+// candidates are the calls of unknown outcome that could have written the next
+// revision.
+func (r *replay) candidates() []*Call {
+	var candidates []*Call
+	undo := r.m.mark()
+	for _, c := range r.unknown {
+		if r.try(c) == nil && r.m.current > undo.current {
+			candidates = append(candidates, c)
+		}
+		r.m.restore(undo)
+	}
+	return candidates
+}
+
+// choose takes the first candidate and remembers the others.
+func (r *replay) choose(candidates []*Call) error {
+	chosen := candidates[0]
+	if len(candidates) > 1 {
+		r.choices = append(r.choices, choice{r.m.mark(), maps.Clone(r.byRevision), slices.Clone(r.unknown), candidates[1:]})
+	}
+	i := slices.Index(r.unknown, chosen)
+	r.unknown = append(r.unknown[:i:i], r.unknown[i+1:]...)
+	return r.try(chosen)
+}
+
+// reconsider goes back to the last choice and chooses another call. It reports
+// false when there is none.
+func (r *replay) reconsider() bool {
+	if r.mistakes++; len(r.choices) == 0 || r.mistakes > maxMistakes {
+		return false
+	}
+	last := r.choices[len(r.choices)-1]
+	r.choices = r.choices[:len(r.choices)-1]
+	r.m.restore(last.at)
+	r.byRevision, r.unknown = last.byRevision, last.unknown
+	return r.choose(last.others) == nil
 }
 
 // try makes c on the model, and takes it back unless its answer and its events
