@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -29,8 +30,7 @@ func (c *call) readBody() ([]byte, error) {
 	var body []byte
 	var err error
 	if n := c.r.ContentLength; n >= 0 {
-		body = make([]byte, n)
-		_, err = io.ReadFull(c.r.Body, body)
+		body, err = readExactly(c.r.Body, n)
 	} else {
 		body, err = io.ReadAll(http.MaxBytesReader(c.w, c.r.Body, maxBody))
 	}
@@ -38,11 +38,31 @@ func (c *call) readBody() ([]byte, error) {
 	switch {
 	case errors.As(err, &over):
 		return nil, tooLarge()
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return nil, apierrors.NewTimeoutError("the request body did not arrive in time", 0)
 	case err != nil:
 		return nil, apierrors.NewBadRequest("reading the request body: " + err.Error())
 	}
 	return body, nil
 }
+
+// readExactly reads n bytes and takes room as they come: a client that announces
+// much and sends little must not hold memory for the rest.
+func readExactly(r io.Reader, n int64) ([]byte, error) {
+	body := make([]byte, min(n, firstRoom))
+	for got := 0; ; {
+		m, err := io.ReadFull(r, body[got:])
+		got += m
+		if err != nil || int64(got) == n {
+			return body[:got], err
+		}
+		body = append(make([]byte, 0, min(n, 4*int64(got))), body...)
+		body = body[:cap(body)]
+	}
+}
+
+// firstRoom holds most bodies whole.
+const firstRoom = 64 << 10
 
 func tooLarge() error {
 	return apierrors.NewRequestEntityTooLargeError(fmt.Sprintf("limit is %d", maxBody))

@@ -27,6 +27,10 @@ import (
 // maxPatchOperations bounds a JSON patch, as kube-apiserver does.
 const maxPatchOperations = 10000
 
+// The library's one bound on what "copy" operations, each of which may double
+// the document, take is a variable of its package.
+func init() { jsonpatch.AccumulatedCopySizeLimit = maxBody }
+
 // patchMedia are the patch types served, in the order of the 415 message.
 const patchMedia = "application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json"
 

@@ -159,12 +159,12 @@ func (c *call) sendWarnings() {
 			continue
 		}
 		seen[text] = true
-		if total += len(text); total > maxWarnings {
+		if total+len(text) > maxWarnings {
 			if r := []rune(text); len(r) > maxWarning {
 				text = string(r[:maxWarning])
 			}
 		}
-		if total > 2*maxWarnings {
+		if total += len(text); total > 2*maxWarnings {
 			return
 		}
 		c.w.Header().Add("Warning", "299 - "+quoteWarning(text))

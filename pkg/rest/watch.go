@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -45,12 +46,42 @@ func (c *call) watch(ctx context.Context) error {
 	defer c.Observer.Watching(c.target.gv.Group, c.target.gv.Version, c.target.resource, -1)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer context.AfterFunc(c.Stopping, cancel)()
+	timeout := watchTimeout(opts.TimeoutSeconds)
+	stalled := &writeEnd{writer: s.flusher}
+	defer stalled.lift()
+	defer context.AfterFunc(c.Stopping, func() {
+		cancel()
+		stalled.after(stalledGrace)
+	})()
+	defer time.AfterFunc(timeout+stalledGrace, func() { stalled.after(0) }).Stop()
 	s.begin()
 	if inStream != nil {
 		return s.fail(inStream)
 	}
-	return s.run(ctx, watchTimeout(opts.TimeoutSeconds))
+	return s.run(ctx, timeout)
+}
+
+// stalledGrace is how long the last write of a watch may take.
+const stalledGrace = 2 * time.Second
+
+// writeEnd ends, from another goroutine, a write that the client does not read.
+type writeEnd struct {
+	mu     sync.Mutex
+	writer *http.ResponseController // nil once the handler has returned, which ends its life
+}
+
+func (e *writeEnd) after(d time.Duration) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.writer != nil {
+		_ = e.writer.SetWriteDeadline(time.Now().Add(d)) // not all connections have deadlines
+	}
+}
+
+func (e *writeEnd) lift() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.writer = nil
 }
 
 // watchTimeout is how long a watch lasts: what the client asks, otherwise a
@@ -129,6 +160,12 @@ func (s *watchStream) until(ctx context.Context, tick time.Time) (done bool, err
 		for i := range events {
 			if err := s.event(&events[i]); err != nil {
 				return true, s.fail(err)
+			}
+			if len(s.buf) < chunkSize {
+				continue
+			}
+			if err := s.flush(); err != nil {
+				return true, nil
 			}
 		}
 		if len(events) > 0 {
