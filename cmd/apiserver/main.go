@@ -108,7 +108,7 @@ func serveFlags(out io.Writer, args []string) (*options, error) {
 	f.StringVar(&o.TLSPrivateKeyFile, "tls-private-key-file", "", "key `file` of --tls-cert-file")
 	f.StringVar(&o.ClientCAFile, "client-ca-file", "", "`file` of a further CA whose client certificates are accepted")
 	f.StringVar(&o.TokenAuthFile, "token-auth-file", "", "`file` of bearer tokens: lines of token,user,uid,\"group1,group2\"")
-	f.DurationVar(&o.AutoCompactionRetention, "auto-compaction-retention", d.AutoCompactionRetention, "how long history is kept")
+	f.DurationVar(&o.AutoCompactionRetention, "auto-compaction-retention", d.AutoCompactionRetention, "how long history is kept; 0 keeps it all")
 	f.IntVar(&o.MaxRequestsInflight, "max-requests-inflight", d.MaxRequestsInflight, "`number` of reads served at one time; more are answered 429")
 	f.IntVar(&o.MaxMutatingRequestsInflight, "max-mutating-requests-inflight", d.MaxMutatingRequestsInflight, "`number` of writes served at one time; more are answered 429")
 	f.BoolVar(&o.Profiling, "profiling", false, "serve /debug/pprof")
@@ -117,6 +117,9 @@ func serveFlags(out io.Writer, args []string) (*options, error) {
 		return nil, err
 	}
 	o.AnyPort = o.SecurePort == 0
+	if o.AutoCompactionRetention == 0 { // as in etcd; a Config's zero is the default
+		o.AutoCompactionRetention = server.KeepHistory
+	}
 	o.Version = version
 	return o, nil
 }

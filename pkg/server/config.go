@@ -35,7 +35,8 @@ type Config struct {
 	ClientCAFile string
 	// TokenAuthFile names a file of bearer tokens.
 	TokenAuthFile string
-	// AutoCompactionRetention is how long history is kept: 5 minutes.
+	// AutoCompactionRetention is how long history is kept: 5 minutes. KeepHistory
+	// keeps all of it.
 	AutoCompactionRetention time.Duration
 	// MaxRequestsInflight and MaxMutatingRequestsInflight bound the reads and
 	// writes served at one time: 400 and 200.
@@ -46,6 +47,9 @@ type Config struct {
 	Version string
 	Logger  *slog.Logger
 }
+
+// KeepHistory as AutoCompactionRetention switches compaction off.
+const KeepHistory = time.Duration(-1)
 
 // WithDefaults returns the configuration with its defaults filled in.
 func (c Config) WithDefaults() Config {
@@ -94,8 +98,8 @@ func (c Config) Validate() error {
 	if c.MaxRequestsInflight < 1 || c.MaxMutatingRequestsInflight < 1 {
 		errs = append(errs, errors.New("--max-requests-inflight and --max-mutating-requests-inflight must be at least 1"))
 	}
-	if c.AutoCompactionRetention < time.Second {
-		errs = append(errs, fmt.Errorf("--auto-compaction-retention %v is shorter than a second", c.AutoCompactionRetention))
+	if c.AutoCompactionRetention != KeepHistory && c.AutoCompactionRetention < time.Second {
+		errs = append(errs, fmt.Errorf("--auto-compaction-retention %v is shorter than a second (0 keeps all history)", c.AutoCompactionRetention))
 	}
 	return errors.Join(errs...)
 }
