@@ -360,6 +360,7 @@ func (c *call) serve(wellFormed bool) {
 	c.verb = c.target.verbOf(c.r, asksToWatch(c.query))
 	op, err := c.route()
 	if err != nil {
+		c.target.subresource = "" // anything: it must not become a label
 		c.fail(err)
 		return
 	}
