@@ -12,6 +12,7 @@ import (
 type lifecycle struct {
 	parts []*part
 	once  sync.Once
+	cause *part         // the first that failed; valid once fail is closed
 	fail  chan struct{} // closed when a part ended by itself
 	init  sync.Once
 }
@@ -42,14 +43,15 @@ func (l *lifecycle) start(name string, run func(context.Context) error) {
 			if p.err == nil {
 				p.err = errors.New("ended unexpectedly")
 			}
-			l.once.Do(func() { close(l.fail) })
+			l.once.Do(func() { l.cause = p; close(l.fail) })
 		} else if errors.Is(p.err, context.Canceled) {
 			p.err = nil
 		}
 	}()
 }
 
-// stop ends all parts, the last started first, and returns what went wrong.
+// stop ends all parts, the last started first, and returns what went wrong: the
+// first failure alone if a part failed, since the others follow from it.
 func (l *lifecycle) stop() error {
 	var errs []error
 	for i := len(l.parts) - 1; i >= 0; i-- {
@@ -60,5 +62,10 @@ func (l *lifecycle) stop() error {
 			errs = append(errs, fmt.Errorf("%s: %w", p.name, p.err))
 		}
 	}
-	return errors.Join(errs...)
+	select {
+	case <-l.fail:
+		return fmt.Errorf("%s: %w", l.cause.name, l.cause.err)
+	default:
+		return errors.Join(errs...)
+	}
 }

@@ -330,7 +330,14 @@ func (s *Server) Run(ctx context.Context) error {
 		}
 	}
 	s.stop()
-	return errors.Join(err, life.stop(), s.mvcc.Close())
+	err = errors.Join(err, life.stop())
+	if closed := s.mvcc.Close(); err == nil {
+		err = closed
+	}
+	if errors.Is(err, syscall.ENOSPC) {
+		return fmt.Errorf("the disk of %s is full, everything acknowledged is kept: make room and start again (%w)", s.config.DataDir, err)
+	}
+	return err
 }
 
 // warm loads the caches behind the first requests' back.
