@@ -39,6 +39,7 @@ func jobs() *registry.Resource {
 		Warnings:       jobWarnings,
 		Spec:           func(j *batchv1.Job) any { return &j.Spec },
 		Status:         func(j *batchv1.Job) any { return &j.Status },
+		PrepareStatus:  func(_ *registry.Request, obj, _ *batchv1.Job) { labelJob(obj) },
 		ValidateStatus: validateJobStatus,
 		// Before garbage collection, deleting a job left its pods; v1 still does.
 		OrphanByDefault: true,

@@ -20,7 +20,7 @@ func runtimeClasses() *registry.Resource {
 		Resource: "runtimeclasses",
 		Columns: []registry.Column{
 			columns.Name(),
-			columns.Text("Handler", nodev1.RuntimeClass{}.SwaggerDoc()["handler"]),
+			columns.Text("Handler", ""), // kube-apiserver does not describe it either
 			columns.Age(),
 		},
 		Cells: func(c *nodev1.RuntimeClass) []any {
