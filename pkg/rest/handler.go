@@ -28,8 +28,6 @@ const (
 	mutationTimeout = 34 * time.Second
 	minWatchTimeout = 30 * time.Minute // a watch without timeoutSeconds lasts one to two of these
 	bookmarkEvery   = time.Minute
-	// listWriteTimeout is how long a client may take to read a list.
-	listWriteTimeout = 5 * time.Minute
 )
 
 // Config is what a Handler is made of. All fields but Observer are needed.
@@ -153,6 +151,11 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header["Cache-Control"] = noCache
 	rec := &recorder{ResponseWriter: w}
 	defer h.recovered(rec, r)
+	if r.ProtoMajor == 1 && r.ContentLength != 0 {
+		// HTTP/1 reads what a refused request left of its body, before or after the
+		// answer. The server takes the bound off for the next request.
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(requestTimeout))
+	}
 	if !knownMethod(r.Method) && !(r.Method == http.MethodHead && strings.HasPrefix(r.URL.Path, "/openapi/")) {
 		writeStatus(rec, r, methodNotAllowed())
 		return
@@ -388,7 +391,7 @@ func (c *call) serve(wellFormed bool) {
 		return
 	}
 	defer cancel()
-	defer c.boundIO()()
+	defer c.boundIO(ctx)()
 	if err := op(c, ctx); err != nil {
 		c.fail(err)
 	}
@@ -429,22 +432,19 @@ func (c *call) deadline() (context.Context, context.CancelFunc, error) {
 	return ctx, cancel, nil
 }
 
-// boundIO ends a request whose client reads or writes too slowly. Watches last
-// as long as their client reads at all; a stalled one holds its cursor only.
-// What it returns lifts the bounds for the connection's next request.
-func (c *call) boundIO() (lift func()) {
+// boundIO ends a request whose client reads or writes too slowly once its time
+// is up. Watches bound themselves. lift must be called before the context is
+// cancelled for another reason.
+func (c *call) boundIO(ctx context.Context) (lift func()) {
 	if c.verb == "watch" {
 		return func() {}
 	}
-	rc := http.NewResponseController(c.w)
-	if c.r.ContentLength != 0 {
-		_ = rc.SetReadDeadline(time.Now().Add(requestTimeout)) // not all connections have deadlines
+	end := &ioEnd{conn: http.NewResponseController(c.w)}
+	stop := context.AfterFunc(ctx, end.overdue)
+	return func() {
+		stop()
+		end.lift()
 	}
-	if c.verb == "list" {
-		_ = rc.SetWriteDeadline(time.Now().Add(listWriteTimeout))
-		return func() { _ = rc.SetWriteDeadline(time.Time{}) }
-	}
-	return func() {}
 }
 
 func first(q map[string][]string, key string) string {
@@ -484,13 +484,16 @@ func (c *call) route() (operation, error) {
 	if t.name == "" && !c.ep.Namespaced && t.namespace != "" {
 		return nil, notFoundPath()
 	}
+	everywhere := c.ep.Namespaced && t.namespace == ""
+	if everywhere && !c.ep.HasVerb("list") {
+		return nil, notFoundPath() // nothing is served across namespaces
+	}
 	if c.verb == "watch" && c.ep.HasVerb("list") && !c.ep.HasVerb("watch") {
 		return nil, apierrors.NewMethodNotSupported(c.ep.ServedResource(), "watch")
 	}
 	if c.verb == "" || !c.ep.HasVerb(c.verb) {
 		return nil, methodNotAllowed()
 	}
-	everywhere := c.ep.Namespaced && t.namespace == ""
 	switch c.verb {
 	case "get":
 		return (*call).get, nil

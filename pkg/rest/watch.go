@@ -7,9 +7,9 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"strconv"
-	"sync"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/binnacle-io/binnacle/api/codec"
@@ -20,6 +20,12 @@ import (
 // watch serves a watch: it moves a cursor until the client goes, the time is up
 // or the server stops.
 func (c *call) watch(ctx context.Context) error {
+	if c.Stopping.Err() != nil {
+		// A watch that ended with the server is begun anew at once. Were this
+		// one to end at once as well, client-go would list everything again;
+		// told to wait it goes on where it was when there is a server again.
+		return apierrors.NewTooManyRequests("the server is stopping; watch again in a moment", 1)
+	}
 	opts, err := c.listOptions(true)
 	if err != nil {
 		return err
@@ -47,41 +53,18 @@ func (c *call) watch(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	timeout := watchTimeout(opts.TimeoutSeconds)
-	stalled := &writeEnd{writer: s.flusher}
+	stalled := &ioEnd{conn: s.flusher}
 	defer stalled.lift()
 	defer context.AfterFunc(c.Stopping, func() {
 		cancel()
-		stalled.after(stalledGrace)
+		stalled.write(stalledGrace)
 	})()
-	defer time.AfterFunc(timeout+stalledGrace, func() { stalled.after(0) }).Stop()
+	defer time.AfterFunc(timeout+stalledGrace, func() { stalled.write(0) }).Stop()
 	s.begin()
 	if inStream != nil {
 		return s.fail(inStream)
 	}
 	return s.run(ctx, timeout)
-}
-
-// stalledGrace is how long the last write of a watch may take.
-const stalledGrace = 2 * time.Second
-
-// writeEnd ends, from another goroutine, a write that the client does not read.
-type writeEnd struct {
-	mu     sync.Mutex
-	writer *http.ResponseController // nil once the handler has returned, which ends its life
-}
-
-func (e *writeEnd) after(d time.Duration) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.writer != nil {
-		_ = e.writer.SetWriteDeadline(time.Now().Add(d)) // not all connections have deadlines
-	}
-}
-
-func (e *writeEnd) lift() {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.writer = nil
 }
 
 // watchTimeout is how long a watch lasts: what the client asks, otherwise a
