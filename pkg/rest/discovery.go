@@ -60,7 +60,7 @@ func (d *discovery) serveCore(w http.ResponseWriter, r *http.Request) {
 		d.aggregated(w, r, m, true)
 		return
 	}
-	d.legacy(w, r, schema.GroupVersionKind{Version: "v1", Kind: "APIVersions"}, func() runtime.Object {
+	d.legacy(w, r, schema.GroupVersionKind{Kind: "APIVersions"}, func() runtime.Object {
 		return &metav1.APIVersions{Versions: []string{"v1"}, ServerAddressByClientCIDRs: []metav1.ServerAddressByClientCIDR{
 			{ClientCIDR: "0.0.0.0/0", ServerAddress: d.address}}}
 	})
@@ -110,7 +110,13 @@ func (d *discovery) legacy(w http.ResponseWriter, r *http.Request, gvk schema.Gr
 		return
 	}
 	doc, err := d.document(fmt.Sprintf("%s %d", strings.TrimSuffix(r.URL.Path, "/"), n.medium), func() (document, error) {
-		body, err := encodeAs(n.medium, build(), gvk)
+		obj := build()
+		if gvk.Version == "" && n.medium != mediumProtobuf { // APIVersions is older than versions
+			obj.GetObjectKind().SetGroupVersionKind(gvk)
+			body, err := finish(n.medium, appendJSON(nil, obj))
+			return document{contentType: n.medium.String(), body: body}, err
+		}
+		body, err := encodeAs(n.medium, obj, gvk)
 		return document{contentType: n.medium.String(), body: body}, err
 	})
 	if err != nil {

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"bytes"
 	"context"
 	"net/http"
 	"strconv"
@@ -123,6 +124,10 @@ func (c *call) writeJSONList(ctx context.Context, meta *metav1.ListMeta, l *regi
 		if err := out.full(ctx); err != nil {
 			return err
 		}
+	}
+	if partial && !comma { // kube-apiserver writes the empty list of metadata so
+		out.buf = append(bytes.TrimSuffix(out.buf, []byte("[")), "null}\n"...)
+		return out.end()
 	}
 	out.buf = append(codec.AppendJSONListTail(out.buf), '\n')
 	return out.end()

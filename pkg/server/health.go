@@ -36,6 +36,7 @@ func (h *health) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
 	excluded := query["exclude"]
 	_, verbose := query["verbose"]
+	verbose = verbose && name == "" // a single check has nothing to list
 	var out strings.Builder
 	failed := false
 	for _, c := range checks {

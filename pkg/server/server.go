@@ -80,7 +80,7 @@ func (s *Server) open() error {
 		return err
 	}
 	var err error
-	access := kinds.Deps{Authorizer: reviewer{auth.SystemMasters{}}, Rules: reviewer{auth.SystemMasters{}}}
+	access := kinds.Deps{Authenticator: tokens{}, Authorizer: reviewer{auth.SystemMasters{}}, Rules: reviewer{auth.SystemMasters{}}}
 	var bearer auth.Authenticator = auth.NoTokens{}
 	if s.config.TokenAuthFile != "" {
 		file, err := auth.LoadTokenFile(s.config.TokenAuthFile)
