@@ -23,6 +23,8 @@ type Result struct {
 	// Forms memoises encodings of exactly this object at this version, shared
 	// with the watch cache; nil when there is nothing to share.
 	Forms *watchcache.Forms
+	// Stored is the stored value, nil when nothing was written.
+	Stored []byte
 	// Created tells a create from an update.
 	Created bool
 }
@@ -47,6 +49,17 @@ func (r *Resource) encode(obj Object) ([]byte, error) {
 		return nil, fmt.Errorf("encoding a %s: %w", r.Kind.Kind, err)
 	}
 	return value, nil
+}
+
+// Reread gives what a read of the object just written gives: storage tells an
+// empty list from none no more.
+func (e *Endpoint) Reread(r *Result) (Object, error) {
+	obj, err := e.decode(r.Stored)
+	if err != nil {
+		return nil, storeError(err)
+	}
+	obj.SetResourceVersion(strconv.FormatInt(r.Revision, 10))
+	return obj, nil
 }
 
 // Decode gives the caller an object of its own from a cached one, with its
@@ -100,7 +113,7 @@ func (g *Registry) put(ctx context.Context, e *Endpoint, key string, expect int6
 		return nil, nil
 	}
 	obj.SetResourceVersion(strconv.FormatInt(res.Revision, 10))
-	return &Result{Object: obj, Revision: res.Revision, Forms: forms, Created: expect == 0}, nil
+	return &Result{Object: obj, Revision: res.Revision, Forms: forms, Stored: value, Created: expect == 0}, nil
 }
 
 // remove deletes the key if its revision is still expect. It returns 0 when it

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"bytes"
 	"fmt"
 
 	"k8s.io/apimachinery/pkg/runtime"
@@ -69,7 +70,8 @@ type item struct {
 	revision int64
 	forms    *watchcache.Forms // nil: nothing is shared
 	cached   *watchcache.Object
-	object   registry.Object // nil until decoded
+	object   registry.Object  // nil until decoded
+	result   *registry.Result // of the write that left it behind, or nil
 }
 
 func cachedItem(ep *registry.Endpoint, o *watchcache.Object) item {
@@ -77,7 +79,7 @@ func cachedItem(ep *registry.Endpoint, o *watchcache.Object) item {
 }
 
 func resultItem(ep *registry.Endpoint, r *registry.Result) item {
-	return item{ep: ep, object: r.Object, forms: r.Forms, revision: r.Revision}
+	return item{ep: ep, object: r.Object, forms: r.Forms, revision: r.Revision, result: r}
 }
 
 // typed is the object in the stored Go type. It must not be changed.
@@ -117,9 +119,23 @@ func (it *item) json() ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
+		wire, err := codec.EncodeJSON(obj, it.ep.GVK)
+		if err != nil || it.result == nil || it.result.Stored == nil || !bytes.Contains(wire, emptyList) {
+			return wire, err
+		}
+		// The form is shared with those who read the object: it must be theirs.
+		if it.object, err = it.ep.Reread(it.result); err != nil {
+			return nil, err
+		}
+		it.result = nil
+		if obj, err = it.served(); err != nil {
+			return nil, err
+		}
 		return codec.EncodeJSON(obj, it.ep.GVK)
 	})
 }
+
+var emptyList = []byte("[]")
 
 // direct reports whether the stored bytes are what would be encoded: this
 // process's codec wrote them, and the endpoint serves the stored version.
