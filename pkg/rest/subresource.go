@@ -129,7 +129,7 @@ func (c *call) act(ctx context.Context, a *registry.Action[registry.Object]) err
 
 // scaleColumns are how kubectl get shows a Scale.
 var scaleColumns = []registry.Column{
-	{Name: "Name", Type: "string", Format: "name", Description: "Name must be unique within a namespace."},
+	{Name: "Name", Type: "string", Description: "Name must be unique within a namespace."},
 	{Name: "Desired", Type: "integer", Description: "Number of desired pods."},
 	{Name: "Available", Type: "integer", Description: "Number of pods that there are."},
 	{Name: "Age", Type: "string", Description: "Time since the object was created."},
