@@ -14,14 +14,14 @@ import (
 var clusterScenarios = []scenario{
 	{"api-resources", apiResources},
 	{"explain", explain},
-	{"version", version},
+	{"version", showVersion},
 	{"auth", authScenario},
-	{"config", config},
+	{"config", viewConfig},
 	{"nodes", nodes},
 	{"namespaces", namespaces},
-	{"events", events},
+	{"events", showEvents},
 	{"certificates", certificates},
-	{"storage", storage},
+	{"storage", storageKinds},
 }
 
 func apiResources(t *testing.T, k *kubectl.Tool) {
@@ -59,7 +59,7 @@ func explain(t *testing.T, k *kubectl.Tool) {
 	}
 }
 
-func version(t *testing.T, k *kubectl.Tool) {
+func showVersion(t *testing.T, k *kubectl.Tool) {
 	r := k.Run(t, "version")
 	equal(t, "exit code", r.Code, 0)
 	want(t, r.Stdout, `^Client Version: v1\.36\.\d+$`, `^Server Version: v1\.36\.\d+\+binnacle`)
@@ -90,7 +90,7 @@ func nobodysKubeconfig(t *testing.T, k *kubectl.Tool) string {
 	return dir + "/kubeconfig"
 }
 
-func config(t *testing.T, k *kubectl.Tool) {
+func viewConfig(t *testing.T, k *kubectl.Tool) {
 	want(t, k.OK(t, "config view"), `^current-context: binnacle$`, `server: https://127\.0\.0\.1:\d+`, `client-certificate-data: DATA\+OMITTED`)
 	equal(t, "context", k.OK(t, "config current-context"), "binnacle\n")
 	want(t, k.OK(t, "config get-contexts"), `^\* +binnacle +binnacle +kubernetes-admin`)
@@ -141,7 +141,7 @@ func namespaces(t *testing.T, k *kubectl.Tool) {
 	equal(t, "exit code of wait", gone.Wait(t), 0)
 }
 
-func events(t *testing.T, k *kubectl.Tool) {
+func showEvents(t *testing.T, k *kubectl.Tool) {
 	k.OK(t, "run p --image=nginx")
 	uid := k.OK(t, "get pod p -o", "jsonpath={.metadata.uid}")
 	now := time.Now().UTC().Format(time.RFC3339)
@@ -172,7 +172,7 @@ func certificates(t *testing.T, k *kubectl.Tool) {
 	want(t, k.OK(t, "describe csr ann"), `^Requesting User: +kubernetes-admin$`, `Common Name: +ann`)
 }
 
-func storage(t *testing.T, k *kubectl.Tool) {
+func storageKinds(t *testing.T, k *kubectl.Tool) {
 	k.Stdin(`
 apiVersion: storage.k8s.io/v1
 kind: StorageClass

@@ -10,7 +10,7 @@ import (
 // workloadScenarios are about workloads. No controller runs: what it would do,
 // a scenario does itself where kubectl waits for it.
 var workloadScenarios = []scenario{
-	{"scale", scale},
+	{"scale", scaleWorkloads},
 	{"rollout", rollout},
 	{"rollout-undo", rolloutUndo},
 	{"set", set},
@@ -20,7 +20,7 @@ var workloadScenarios = []scenario{
 	{"cronjobs", cronJobs},
 }
 
-func scale(t *testing.T, k *kubectl.Tool) {
+func scaleWorkloads(t *testing.T, k *kubectl.Tool) {
 	k.OK(t, "create deployment web --image=nginx:1")
 	replicas := func() string { return k.OK(t, "get deployment web -o", "jsonpath={.spec.replicas}") }
 	want(t, k.OK(t, "scale deployment web --replicas=3"), "^deployment.apps/web scaled$")

@@ -6,6 +6,9 @@ import (
 	"regexp"
 	"testing"
 
+	"github.com/go-logr/logr"
+	"k8s.io/klog/v2"
+
 	"github.com/binnacle-io/binnacle/test/internal/gobuild"
 	"github.com/binnacle-io/binnacle/test/internal/kubectl"
 )
@@ -14,6 +17,11 @@ import (
 var commands *gobuild.Dir
 
 func TestMain(m *testing.M) {
+	// The clients under test report what they survive; only a failed test is
+	// news. E2E_LOG=1 lets them speak.
+	if os.Getenv("E2E_LOG") == "" {
+		klog.SetLogger(logr.Discard())
+	}
 	var err error
 	if commands, err = gobuild.New(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
