@@ -332,12 +332,15 @@ func (g *Registry) Watch(ctx context.Context, e *Endpoint, namespace string, opt
 }
 
 func watchOptions(e *Endpoint, namespace string, sel *selector, after int64) watchcache.WatchOptions {
-	o := watchcache.WatchOptions{Namespace: namespace, Match: sel.match(), After: after, WatchFieldValue: sel.watchField}
+	o := watchcache.WatchOptions{Namespace: namespace, After: after, WatchFieldValue: sel.watchField}
 	if o.Namespace == "" && e.Namespaced {
 		o.Namespace = sel.namespace
 	}
 	if sel.name != "" && (o.Namespace != "" || !e.Namespaced) {
 		o.Name = sel.name
+	}
+	if !sel.coveredBy(o, e) {
+		o.Match = sel.matches
 	}
 	return o
 }

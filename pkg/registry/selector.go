@@ -104,10 +104,26 @@ func (s *selector) matches(o *watchcache.Object) bool {
 	return s.labels == nil || s.labels.Matches(o.Labels())
 }
 
-// match returns matches, or nil when everything is selected.
-func (s *selector) match() func(*watchcache.Object) bool {
-	if s.all() {
-		return nil
+// coveredBy reports whether the scope of a watch demands all that the selector
+// does, so that nothing is left to match.
+func (s *selector) coveredBy(o watchcache.WatchOptions, e *Endpoint) bool {
+	if s.labels != nil {
+		return false
 	}
-	return s.matches
+	for i := range s.fields {
+		t := &s.fields[i]
+		covered := false
+		switch t.field {
+		case fieldName:
+			covered = t.value == o.Name
+		case fieldNamespace:
+			covered = t.value == o.Namespace
+		default:
+			covered = o.WatchFieldValue != nil && e.Fields[t.field].Name == e.WatchField && t.value == *o.WatchFieldValue
+		}
+		if t.negated || !covered {
+			return false
+		}
+	}
+	return true
 }

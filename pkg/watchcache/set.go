@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -144,8 +146,31 @@ func (s *Set) Run(ctx context.Context) error {
 	s.over, s.queued = true, nil
 	s.mu.Unlock()
 	close(s.stopped)
+	s.wakeAll()
 	s.wg.Wait()
 	return err
+}
+
+// isStopped reports whether Run is over.
+func (s *Set) isStopped() bool {
+	select {
+	case <-s.stopped:
+		return true
+	default:
+		return false
+	}
+}
+
+// wakeAll wakes the watchers of all caches, to find that the Set has stopped.
+func (s *Set) wakeAll() {
+	s.mu.Lock()
+	caches := slices.Collect(maps.Values(s.caches))
+	s.mu.Unlock()
+	s.applyMu.Lock()
+	defer s.applyMu.Unlock()
+	for _, c := range caches {
+		wake(c.unload(false))
+	}
 }
 
 func (s *Set) begin(ctx context.Context) {
