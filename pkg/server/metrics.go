@@ -68,6 +68,8 @@ func newMetrics(v version.Info) *metrics {
 		Help: "Open watches."}, requestLabelNames)
 	m.panics = prometheus.NewCounter(prometheus.CounterOpts{Name: "binnacle_handler_panics_total", Help: "Request handlers that panicked."})
 
+	m.applied = prometheus.NewHistogram(prometheus.HistogramOpts{Name: "binnacle_apply_duration_seconds", Help: "Time of applying a run of committed log entries.",
+		Buckets: prometheus.ExponentialBuckets(0.00001, 4, 10)})
 	fsyncBuckets := prometheus.ExponentialBuckets(0.001, 2, 14)
 	m.walFsync = prometheus.NewHistogram(prometheus.HistogramOpts{Name: "etcd_disk_wal_fsync_duration_seconds", Help: "Time of fsync of the raft log.", Buckets: fsyncBuckets})
 	m.walBytes = prometheus.NewGauge(prometheus.GaugeOpts{Name: "etcd_disk_wal_write_bytes_total", Help: "Bytes written to the raft log."})
@@ -84,7 +86,7 @@ func newMetrics(v version.Info) *metrics {
 	goVersion := prometheus.NewGauge(prometheus.GaugeOpts{Name: "etcd_server_go_version", Help: "Go version; always 1.",
 		ConstLabels: prometheus.Labels{"server_go_version": runtime.Version()}})
 	goVersion.Set(1)
-	m.registry.MustRegister(m.requests, m.durations, m.sizes, m.watches, m.panics, m.walFsync, m.walBytes, m.commit, m.compaction,
+	m.registry.MustRegister(m.requests, m.durations, m.sizes, m.watches, m.panics, m.applied, m.walFsync, m.walBytes, m.commit, m.compaction,
 		m.compacted, m.leaderChange, build, goVersion, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }

@@ -188,8 +188,8 @@ func (o logObserver) Synced(took time.Duration, bytes int) {
 	o.m.walFsync.Observe(took.Seconds())
 	o.m.walBytes.Add(float64(bytes))
 }
-func (o logObserver) Applied(time.Duration, int) {}
-func (o logObserver) LeaderChanged(uint64)       { o.m.leaderChange.Inc() }
+func (o logObserver) Applied(took time.Duration, _ int) { o.m.applied.Observe(took.Seconds()) }
+func (o logObserver) LeaderChanged(uint64)              { o.m.leaderChange.Inc() }
 
 // serve makes the HTTP server.
 func (s *Server) serve(c rest.Config) {
@@ -254,6 +254,9 @@ func (s *Server) profile() http.Handler {
 func (s *Server) export() {
 	m := s.metrics
 	m.watchStore(s.mvcc.Stats)
+	m.registry.MustRegister(newCacheCollector(s.caches.Stats))
+	m.gauge("etcd_server_proposals_pending", "Proposals that are not yet committed.", func() float64 { return float64(s.node.Stats().ProposalsPending) })
+	m.counter("etcd_server_proposals_failed_total", "Proposals that no leader took.", func() float64 { return float64(s.node.Stats().ProposalsFailed) })
 	m.gauge("etcd_server_has_leader", "Whether a leader is known.", func() float64 { return truth(s.node.Status().Leader != 0) })
 	m.gauge("etcd_server_is_leader", "Whether this member leads.", func() float64 { return truth(s.node.Status().Leader == s.data.id.member) })
 	m.gauge("etcd_server_proposals_applied_total", "Log entries applied.", func() float64 { return float64(s.node.Status().Applied) })
