@@ -3,6 +3,7 @@ package rest
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -299,4 +300,15 @@ func seedOf(t testing.TB) uint64 {
 	}
 	t.Logf("BINNACLE_SEED=%d repeats this run", seed)
 	return seed
+}
+
+func newRecorder() *httptest.ResponseRecorder { return httptest.NewRecorder() }
+
+// tokenOf makes a continue token as the server does.
+func tokenOf(start string, revision int64) string {
+	b, err := json.Marshal(map[string]any{"v": "meta.k8s.io/v1", "rv": revision, "start": start})
+	if err != nil {
+		panic(err)
+	}
+	return base64.RawURLEncoding.EncodeToString(b)
 }
