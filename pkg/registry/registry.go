@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"sort"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -265,16 +263,6 @@ func (t fieldTable) renamed(labels map[string]string) fieldTable {
 		}
 	}
 	return out
-}
-
-// names lists the labels for an error message.
-func (t fieldTable) names() string {
-	names := make([]string, 0, len(t.labels))
-	for n := range t.labels {
-		names = append(names, n)
-	}
-	sort.Strings(names)
-	return strings.Join(names, ", ")
 }
 
 // NewServed makes an empty object of the served Go type.

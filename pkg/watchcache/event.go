@@ -67,13 +67,6 @@ func (o *Object) size() int64 {
 	return int64(len(o.value)+len(o.key)+16*len(o.attrs)) + fixed
 }
 
-func (e *change) key() string {
-	if e.obj != nil {
-		return e.obj.key
-	}
-	return e.prev.key
-}
-
 // forms returns the memo of the frames of type t.
 func (e *change) forms(t EventType, b *budget) *Forms {
 	all := e.frames.Load()

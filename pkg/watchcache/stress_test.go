@@ -104,10 +104,7 @@ func (m *mirror) apply(e Event) error {
 }
 
 func (m *mirror) check(t *testing.T, rev int64) {
-	var want []string
-	for _, text := range m.store.modelList(m.cache.view, rev, m.opts.Namespace, "") {
-		want = append(want, text)
-	}
+	want := slices.Clone(m.store.modelList(m.cache.view, rev, m.opts.Namespace, ""))
 	m.store.mu.Lock()
 	state := m.store.stateLocked(rev)
 	m.store.mu.Unlock()

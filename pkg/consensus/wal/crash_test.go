@@ -139,8 +139,7 @@ func crashRun(t *testing.T, fsys *vfs.MemFS, rng *rand.Rand, at int) bool {
 	l, err := Create(opts, 7, 1, mark)
 	if err != nil {
 		requireCrash(t, at, err)
-		l, err = Create(Options{FS: fsys.Crash(), Dir: dir}, 7, 1, mark)
-		if err != nil && !errors.Is(err, ErrExists) {
+		if _, err = Create(Options{FS: fsys.Crash(), Dir: dir}, 7, 1, mark); err != nil && !errors.Is(err, ErrExists) {
 			t.Fatalf("crash at operation %d: create again: %v", at, err)
 		}
 		return true
