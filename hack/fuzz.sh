@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 failed=0
 while read -r target package; do
 	echo "== $target $package"
-	go test -run '^$' -fuzz "^$target\$" -fuzztime "${FUZZTIME:-30s}" "$package" || failed=1
+	go test -run '^$' -fuzz "^$target\$" -fuzztime "${FUZZTIME:-30s}" -fuzzminimizetime 10x "$package" || failed=1
 done < <(grep -rl --include='*_test.go' '^func Fuzz' api pkg test |
 	while read -r file; do
 		sed -n "s|^func \(Fuzz[A-Za-z0-9_]*\)(.*|\1 ./$(dirname "$file")|p" "$file"

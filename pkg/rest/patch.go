@@ -94,12 +94,23 @@ func decodingPatch(err error) error {
 
 func (p *jsonPatch) patch(current, into runtime.Object, gvk schema.GroupVersionKind, v codec.Validation) (runtime.Object, []error, string, error) {
 	return patchJSON(current, into, gvk, v, p.strict, func(original []byte) ([]byte, error) {
-		patched, err := p.ops.Apply(original)
+		patched, err := p.apply(original)
 		if err != nil {
 			return nil, unprocessable(err)
 		}
 		return patched, nil
 	})
+}
+
+// apply runs the operations. The library dereferences what odd operations lack
+// (a replace of the whole document without a value): that is the patch's fault.
+func (p *jsonPatch) apply(original []byte) (patched []byte, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("the operations cannot be applied: %v", r)
+		}
+	}()
+	return p.ops.Apply(original)
 }
 
 // patchJSON patches the JSON form of an object and decodes what comes out.
