@@ -8,6 +8,7 @@ import (
 
 	"github.com/go-logr/logr"
 	"k8s.io/klog/v2"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/binnacle-io/binnacle/test/internal/gobuild"
 	"github.com/binnacle-io/binnacle/test/internal/kubectl"
@@ -21,6 +22,7 @@ func TestMain(m *testing.M) {
 	// news. E2E_LOG=1 lets them speak.
 	if os.Getenv("E2E_LOG") == "" {
 		klog.SetLogger(logr.Discard())
+		log.SetLogger(logr.Discard())
 	}
 	var err error
 	if commands, err = gobuild.New(); err != nil {

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
@@ -76,4 +77,9 @@ func clientConfig(t testing.TB, kubeconfig, contentType string) *rest.Config {
 	c.ContentType = contentType
 	c.UserAgent = "e2e"
 	return c
+}
+
+// retryBackoff tries every so often for so long.
+func retryBackoff(every, limit time.Duration) wait.Backoff {
+	return wait.Backoff{Duration: every, Factor: 1, Steps: int(limit / every)}
 }
