@@ -47,67 +47,89 @@ type pki struct {
 
 // loadPKI reads the certificates of dir and makes those that are missing or
 // about to expire. A file that is there but cannot be used is an error, never
-// replaced.
+// replaced; everything that is there is read before anything is made.
 func loadPKI(c Config, addresses []string, now time.Time) (*pki, error) {
+	p := &pki{clientCAs: x509.NewCertPool()}
+	if err := p.read(c, now); err != nil {
+		return nil, err
+	}
 	if err := os.MkdirAll(c.PKIDir, 0o700); err != nil {
 		return nil, fmt.Errorf("--pki-dir %s: %w", c.PKIDir, err)
 	}
-	p := &pki{}
-	var err error
-	if p.ca, err = p.load(c.PKIDir, "ca", now, caTemplate(now), nil, nil); err != nil {
+	if err := p.complete(c, addresses, now); err != nil {
 		return nil, err
 	}
 	p.caPEM = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: p.ca.cert.Raw})
-	if p.admin, err = p.load(c.PKIDir, "admin", now, adminTemplate(now), p.ca, nil); err != nil {
-		return nil, err
+	p.clientCAs.AddCert(p.ca.cert)
+	return p, nil
+}
+
+// read takes what is there.
+func (p *pki) read(c Config, now time.Time) (err error) {
+	if c.ClientCAFile != "" {
+		extra, err := os.ReadFile(c.ClientCAFile)
+		if err != nil {
+			return fmt.Errorf("--client-ca-file: %w", err)
+		}
+		if !p.clientCAs.AppendCertsFromPEM(extra) {
+			return fmt.Errorf("--client-ca-file %s: no certificate in it", c.ClientCAFile)
+		}
+	}
+	if p.ca, err = existing(c.PKIDir, "ca"); err != nil {
+		return err
+	}
+	if p.ca != nil && now.After(p.ca.cert.NotAfter) {
+		return fmt.Errorf("%s/ca.crt expired on %s: replace it and ca.key", c.PKIDir, p.ca.cert.NotAfter.Format(time.DateOnly))
+	}
+	if p.admin, err = existing(c.PKIDir, "admin"); err != nil {
+		return err
 	}
 	if c.TLSCertFile != "" {
 		p.serving, err = readPair(c.TLSCertFile, c.TLSPrivateKeyFile)
 	} else {
-		p.serving, err = p.load(c.PKIDir, "apiserver", now, servingTemplate(now, addresses), p.ca, addresses)
+		p.serving, err = existing(c.PKIDir, "apiserver")
 	}
-	if err != nil {
-		return nil, err
-	}
-	p.clientCAs = x509.NewCertPool()
-	p.clientCAs.AddCert(p.ca.cert)
-	if c.ClientCAFile != "" {
-		extra, err := os.ReadFile(c.ClientCAFile)
-		if err != nil {
-			return nil, fmt.Errorf("--client-ca-file: %w", err)
-		}
-		if !p.clientCAs.AppendCertsFromPEM(extra) {
-			return nil, fmt.Errorf("--client-ca-file %s: no certificate in it", c.ClientCAFile)
-		}
-	}
-	return p, nil
+	return err
 }
 
-// load reads name.crt and name.key, or makes them, signed by ca (nil: by
-// themselves). hosts are the names that a serving certificate must carry.
-func (p *pki) load(dir, name string, now time.Time, template *x509.Certificate, ca *keyPair, hosts []string) (*keyPair, error) {
+// complete makes what is missing, and anew what is about to expire.
+func (p *pki) complete(c Config, addresses []string, now time.Time) (err error) {
+	if p.ca == nil {
+		if p.ca, err = makePair(c.PKIDir, "ca", caTemplate(now), nil); err != nil {
+			return err
+		}
+	}
+	if p.stale(p.admin, nil, now) {
+		if p.admin, err = makePair(c.PKIDir, "admin", adminTemplate(now), p.ca); err != nil {
+			return err
+		}
+	}
+	if c.TLSCertFile == "" && p.stale(p.serving, addresses, now) {
+		p.serving, err = makePair(c.PKIDir, "apiserver", servingTemplate(now, addresses), p.ca)
+	}
+	return err
+}
+
+// stale reports whether a certificate is missing, or is one of ours that is
+// about to expire or does not carry all hosts.
+func (p *pki) stale(k *keyPair, hosts []string, now time.Time) bool {
+	return k == nil || (k.cert.NotAfter.Sub(now) < renewBefore || !covers(k.cert, hosts)) && signedBy(k.cert, p.ca.cert)
+}
+
+// existing reads name.crt and name.key, nil when neither is there.
+func existing(dir, name string) (*keyPair, error) {
 	certFile, keyFile := filepath.Join(dir, name+".crt"), filepath.Join(dir, name+".key")
 	_, certErr := os.Stat(certFile)
 	_, keyErr := os.Stat(keyFile)
 	switch {
 	case errors.Is(certErr, fs.ErrNotExist) && errors.Is(keyErr, fs.ErrNotExist):
-		return makePair(certFile, keyFile, template, ca)
+		return nil, nil
 	case certErr != nil:
 		return nil, fmt.Errorf("%s is there but its certificate is not: %w", keyFile, certErr)
 	case keyErr != nil:
 		return nil, fmt.Errorf("%s is there but its key is not: %w", certFile, keyErr)
 	}
-	pair, err := readPair(certFile, keyFile)
-	if err != nil {
-		return nil, err
-	}
-	if now.After(pair.cert.NotAfter) && ca == nil {
-		return nil, fmt.Errorf("%s expired on %s: replace it and %s", certFile, pair.cert.NotAfter.Format(time.DateOnly), keyFile)
-	}
-	if ca != nil && (pair.cert.NotAfter.Sub(now) < renewBefore || !covers(pair.cert, hosts)) && signedBy(pair.cert, ca.cert) {
-		return makePair(certFile, keyFile, template, ca)
-	}
-	return pair, nil
+	return readPair(certFile, keyFile)
 }
 
 func signedBy(c, ca *x509.Certificate) bool { return c.CheckSignatureFrom(ca) == nil }
@@ -132,7 +154,9 @@ func readPair(certFile, keyFile string) (*keyPair, error) {
 	return &keyPair{cert: leaf, key: signer, tls: pair}, nil
 }
 
-func makePair(certFile, keyFile string, template *x509.Certificate, ca *keyPair) (*keyPair, error) {
+// makePair makes name.crt and name.key, signed by ca (nil: by themselves).
+func makePair(dir, name string, template *x509.Certificate, ca *keyPair) (*keyPair, error) {
+	certFile, keyFile := filepath.Join(dir, name+".crt"), filepath.Join(dir, name+".key")
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, fmt.Errorf("making a key: %w", err)
