@@ -4,13 +4,13 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -34,13 +34,10 @@ import (
 // every revision exactly once. (What was acknowledged is the business of
 // test/crash.)
 func TestWatchesThroughKills(t *testing.T) {
-	kills := 10
-	if testing.Short() {
-		kills = 3
-	}
-	seed := time.Now().UnixNano()
-	t.Logf("seed %d", seed)
-	rnd := rand.New(rand.NewPCG(uint64(seed), 0))
+	kills := envInt(t, "BINNACLE_KILLS", 10)
+	seed := envInt(t, "BINNACLE_SEED", rand.Uint64())
+	t.Logf("BINNACLE_SEED=%d", seed)
+	rnd := rand.New(rand.NewPCG(seed, 0))
 	args := []string{"--data-dir", filepath.Join(t.TempDir(), "data"), "--secure-port", strconv.Itoa(fixedPort(t)), "--log-level", "warn"}
 	s := process.Start(t, apiserver(t), args...)
 	config := clientConfig(t, s.Kubeconfig, asProtobuf)
@@ -72,6 +69,18 @@ func TestWatchesThroughKills(t *testing.T) {
 		return nil
 	})
 	t.Logf("%d kills, %d revisions, %d writes acknowledged", kills, len(all), len(acknowledged))
+}
+
+func envInt(t testing.TB, name string, otherwise uint64) uint64 {
+	v := os.Getenv(name)
+	if v == "" {
+		return otherwise
+	}
+	n, err := strconv.ParseUint(v, 10, 64)
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return n
 }
 
 // loadUntilKilled writes objects of several kinds and kills the server amid it,

@@ -116,8 +116,8 @@ func TestReconciler(t *testing.T) {
 	c := kubernetes.NewForConfigOrDie(config)
 	w := &wire{}
 	startMirror(t, s.running.Kubeconfig, w)
-	seed := time.Now().UnixNano()
-	t.Logf("seed %d", seed)
+	seed := envInt(t, "BINNACLE_SEED", rand.Uint64())
+	t.Logf("BINNACLE_SEED=%d", seed)
 
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
@@ -126,7 +126,7 @@ func TestReconciler(t *testing.T) {
 	for n := range truth {
 		truth[n] = map[string]string{}
 		writers.Go(func() {
-			rnd := rand.New(rand.NewPCG(uint64(seed), uint64(n)))
+			rnd := rand.New(rand.NewPCG(seed, uint64(n)))
 			for ctx.Err() == nil {
 				write1(t, c, rnd, n, truth[n])
 			}
