@@ -8,7 +8,7 @@
 //   - The scheme holds what kube-apiserver 1.36 serves by default and nothing
 //     else: version v1 of every group, autoscaling v1 and v2, no alpha or beta
 //     but the v1beta1 of the pods/eviction body. A kind that is not registered
-//     is not served.
+//     is not served; which of the others are, the table of pkg/registry/kinds says.
 //   - Every group version also has WatchEvent and the option kinds, and
 //     meta.k8s.io has Table and PartialObjectMetadata, as clients send and
 //     expect them.

@@ -7,15 +7,16 @@
 // every request.
 //
 // The way of a request: handler.go (routes, who and may they), path.go (what is
-// asked for), then read.go, watch.go, write.go, patch.go or delete.go, and out
-// through respond.go or list.go, which write the forms that forms.go makes once
-// per object and shares.
+// asked for), then list.go (get is there too), watch.go, write.go, patch.go,
+// delete.go or subresource.go, and out through respond.go, list.go or table.go,
+// which write the forms that forms.go makes once per object and shares.
 //
 // Invariants:
 //
 //   - Every answer to a resource request that is not a success is a Status in the
 //     negotiated media type, made in status.go.
-//   - A list is written in chunks: its memory does not grow with its length.
+//   - A list is written in chunks: its memory does not grow with its length,
+//     except in YAML and in pretty JSON, which are made from the whole.
 //   - Bodies are bounded by maxBody before they are decoded.
 //   - A watch handler has no goroutine and no queue of its own: it is a cursor
 //     that the request's goroutine moves.

@@ -3,15 +3,24 @@ package watchcache
 import (
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"slices"
+	"strconv"
 	"testing"
-	"time"
 )
 
-// newRand returns a random source whose seed is in the test's log.
+// newRand returns a random source. It prints its seed; BINNACLE_SEED repeats a
+// run. The seed is not the time, which stands still in a synctest bubble.
 func newRand(t testing.TB) *rand.Rand {
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
+	t.Helper()
+	seed := rand.Uint64()
+	if v := os.Getenv("BINNACLE_SEED"); v != "" {
+		var err error
+		if seed, err = strconv.ParseUint(v, 10, 64); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Logf("BINNACLE_SEED=%d repeats this run", seed)
 	return rand.New(rand.NewPCG(seed, 0))
 }
 

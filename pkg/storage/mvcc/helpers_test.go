@@ -7,22 +7,21 @@ import (
 	"os"
 	"strconv"
 	"testing"
-	"time"
 
 	"github.com/binnacle-io/binnacle/pkg/storage"
 )
 
-// seeded returns a random source. It prints its seed; MVCC_SEED repeats a run.
+// seeded returns a random source. It prints its seed; BINNACLE_SEED repeats a run.
 func seeded(t testing.TB) *rand.Rand {
 	t.Helper()
-	seed := uint64(time.Now().UnixNano())
-	if v := os.Getenv("MVCC_SEED"); v != "" {
+	seed := rand.Uint64()
+	if v := os.Getenv("BINNACLE_SEED"); v != "" {
 		var err error
 		if seed, err = strconv.ParseUint(v, 10, 64); err != nil {
 			t.Fatal(err)
 		}
 	}
-	t.Logf("MVCC_SEED=%d", seed)
+	t.Logf("BINNACLE_SEED=%d repeats this run", seed)
 	return rand.New(rand.NewPCG(seed, 1))
 }
 
