@@ -39,12 +39,6 @@ func AppendJSONFrame(dst []byte, eventType string, wire []byte, revision int64) 
 	return append(out, "}\n"...), nil
 }
 
-// Event types of a watch that have their own object.
-const (
-	EventBookmark = "BOOKMARK"
-	EventError    = "ERROR"
-)
-
 // SetBookmark makes an empty object of the watched kind into the object of a
 // bookmark: its resourceVersion says through where the watch is complete, and
 // initialEnd marks the end of the initial events.

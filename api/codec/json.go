@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"slices"
 
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -124,16 +123,6 @@ func appendEscaped(dst []byte, s string) []byte {
 		}
 	}
 	return append(dst, s...)
-}
-
-// AppendPretty appends a JSON wire form indented by two spaces, as the pretty
-// query parameter asks for.
-func AppendPretty(dst, wire []byte) ([]byte, error) {
-	b := bytes.NewBuffer(slices.Grow(dst, len(wire)+len(wire)/2))
-	if err := json.Indent(b, wire, "", "  "); err != nil {
-		return dst, fmt.Errorf("%w: %w", ErrMalformed, err)
-	}
-	return b.Bytes(), nil
 }
 
 // AppendYAML appends a JSON wire form as YAML, keys in alphabetical order.

@@ -243,13 +243,6 @@ func (p *places) appendSpliced(dst, form []byte, start, end int, revision int64)
 	return append(dst, form[p.insert:end]...)
 }
 
-// JSONRevision returns the resourceVersion of a JSON wire form as it is written,
-// "" for none; it shares form's memory.
-func JSONRevision(form []byte) ([]byte, error) {
-	p, err := locate(form, false)
-	return form[p.revision.start:p.revision.end], err
-}
-
 // PartialObjectMetadata is the kind of metadata-only objects of a version of
 // meta.k8s.io.
 func PartialObjectMetadata(version string) schema.GroupVersionKind {

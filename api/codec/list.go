@@ -51,10 +51,5 @@ func AppendProtobufListHead(dst []byte, gvk schema.GroupVersionKind, meta *metav
 	return append(out, m...), nil
 }
 
-// ProtobufListSize is the size of a whole list message, head and tail included.
-func ProtobufListSize(gvk schema.GroupVersionKind, meta *metav1.ListMeta, itemsSize int) int {
-	return envelopeSize(gvk, fieldSize(meta.Size())+itemsSize)
-}
-
 // AppendProtobufListTail appends what follows the last item.
 func AppendProtobufListTail(dst []byte) []byte { return appendEnvelopeTail(dst) }

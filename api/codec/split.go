@@ -90,9 +90,6 @@ func skipShort(m []byte) int {
 	return at
 }
 
-// Kind is the kind that the form says it is.
-func (p *Proto) Kind() schema.GroupVersionKind { return p.env.gvk() }
-
 // Metadata returns p without anything but its metadata: the content of a
 // PartialObjectMetadata.
 func (p Proto) Metadata() Proto {
