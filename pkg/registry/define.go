@@ -25,17 +25,12 @@ func (r *Resource) GroupResource() schema.GroupResource {
 	return schema.GroupResource{Group: r.Group, Resource: r.Resource}
 }
 
-// GroupKind names the kind in errors.
-func (r *Resource) GroupKind() schema.GroupKind {
-	return schema.GroupKind{Group: r.Group, Kind: r.Kind.Kind}
-}
-
 // StoredKind is the group, version and kind of the stored form.
 func (r *Resource) StoredKind() schema.GroupVersionKind {
 	return schema.GroupVersionKind{Group: r.Group, Version: r.Version, Kind: r.Kind.Kind}
 }
 
-// AllVerbs are the verbs of a stored resource, as discovery lists them.
+// allVerbs are the verbs of a stored resource, as discovery lists them.
 var allVerbs = []string{"create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"}
 
 // Define erases a kind's Go type so that one implementation of the verbs serves

@@ -37,7 +37,7 @@ func storeError(err error) error {
 	case errors.Is(err, storage.ErrNoLeader):
 		return statusError(http.StatusServiceUnavailable, metav1.StatusReasonServiceUnavailable, "this member has no leader, try again or try another member", 1)
 	case errors.Is(err, storage.ErrNoSpace):
-		return statusError(http.StatusInsufficientStorage, metav1.StatusReasonInternalError, "the database is full: delete objects or raise --quota-backend-bytes", 0)
+		return statusError(http.StatusInsufficientStorage, metav1.StatusReasonInternalError, "the database is full: delete what is not needed", 0)
 	case errors.Is(err, storage.ErrStopped):
 		return statusError(http.StatusServiceUnavailable, metav1.StatusReasonServiceUnavailable, "the server is shutting down", 1)
 	case errors.Is(err, context.Canceled):

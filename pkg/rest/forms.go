@@ -137,8 +137,8 @@ func (it *item) json() ([]byte, error) {
 
 var emptyList = []byte("[]")
 
-// direct reports whether the stored bytes are what would be encoded: this
-// process's codec wrote them, and the endpoint serves the stored version.
+// direct reports whether the stored bytes are what would be encoded now, and the
+// endpoint serves the stored version.
 func (it *item) direct() bool {
 	return it.cached != nil && it.cached.Verbatim() && it.ep.Served == nil
 }

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/netip"
+	"reflect"
 	"slices"
 	"time"
 
@@ -128,23 +129,31 @@ func (b *bootstrapper) fill(o runtime.Object) {
 // ensure creates an object unless it exists, with its status if it has one.
 func (b *bootstrapper) ensure(ctx context.Context, ep *registry.Endpoint, obj registry.Object) error {
 	r := &registry.Request{User: systemUser, Namespace: obj.GetNamespace(), Name: obj.GetName(), Now: metav1.NewTime(b.now()).Rfc3339Copy()}
-	if _, err := b.registry.Get(ctx, ep, r.Namespace, r.Name, ""); !apierrors.IsNotFound(err) {
-		return err
-	}
 	if ep.Default != nil {
 		ep.Default(obj)
 	}
 	withStatus := obj.DeepCopyObject().(registry.Object)
-	if _, err := b.registry.Create(ctx, ep, r, obj); err != nil {
-		if apierrors.IsAlreadyExists(err) { // by another member
+	cur, err := b.registry.Get(ctx, ep, r.Namespace, r.Name, "")
+	switch {
+	case apierrors.IsNotFound(err):
+		if _, err := b.registry.Create(ctx, ep, r, obj); err != nil && !apierrors.IsAlreadyExists(err) {
+			return err
+		}
+	case err != nil:
+		return err
+	default: // an earlier start may have ended between the object and its status
+		have, err := ep.Decode(cur)
+		if err != nil {
+			return err
+		}
+		if ep.Status == nil || !reflect.ValueOf(ep.Status(have)).Elem().IsZero() {
 			return nil
 		}
-		return err
 	}
-	if ep.Status == nil || ep.NoStatusSubresource {
+	if ep.Status == nil || ep.NoStatusSubresource || reflect.ValueOf(ep.Status(withStatus)).Elem().IsZero() {
 		return nil
 	}
-	_, err := b.registry.Update(ctx, ep, r, "status", func(cur registry.Object) (registry.Object, error) {
+	_, err = b.registry.Update(ctx, ep, r, "status", func(cur registry.Object) (registry.Object, error) {
 		next := withStatus.DeepCopyObject().(registry.Object)
 		next.SetUID(cur.GetUID())
 		next.SetResourceVersion(cur.GetResourceVersion())

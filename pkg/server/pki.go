@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/binnacle-io/binnacle/pkg/auth"
+	"github.com/binnacle-io/binnacle/pkg/consensus/vfs"
 )
 
 // Lifetimes of the certificates that a server makes. The serving and admin
@@ -182,13 +183,24 @@ func makePair(dir, name string, template *x509.Certificate, ca *keyPair) (*keyPa
 	return readPair(certFile, keyFile)
 }
 
-// writeFile replaces a file as a whole: readers see the old one or the new one.
+// writeFile replaces a file as a whole, durably: readers see the old one or the
+// new one.
 func writeFile(path string, data []byte, mode fs.FileMode) error {
 	tmp := path + ".tmp"
-	if err := os.WriteFile(tmp, data, mode); err != nil {
+	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, mode)
+	if err != nil {
 		return err
 	}
-	return os.Rename(tmp, path)
+	_, err = f.Write(data)
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(tmp, path)
+	}
+	if err != nil {
+		os.Remove(tmp)
+		return err
+	}
+	return vfs.OS{}.SyncDir(filepath.Dir(path)) // or a power cut forgets the name
 }
 
 func serial() *big.Int {

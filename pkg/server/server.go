@@ -18,7 +18,6 @@ import (
 	"github.com/binnacle-io/binnacle/pkg/auth"
 	"github.com/binnacle-io/binnacle/pkg/consensus"
 	"github.com/binnacle-io/binnacle/pkg/consensus/vfs"
-	"github.com/binnacle-io/binnacle/pkg/consensus/wal"
 	"github.com/binnacle-io/binnacle/pkg/registry"
 	"github.com/binnacle-io/binnacle/pkg/registry/kinds"
 	"github.com/binnacle-io/binnacle/pkg/rest"
@@ -215,7 +214,6 @@ func (s *Server) health() http.Handler {
 		}
 		return nil
 	}}
-	logged := check{"log", func() error { return nil }}
 	synced := check{"informer-sync", func() error {
 		select {
 		case <-s.ready:
@@ -231,9 +229,9 @@ func (s *Server) health() http.Handler {
 		return nil
 	}}
 	return &health{checks: map[string][]check{
-		"livez":   {ping, logged, stored},
-		"readyz":  {ping, logged, {"etcd-readiness", stored.ok}, synced, shutdown},
-		"healthz": {ping, logged, stored},
+		"livez":   {ping, stored},
+		"readyz":  {ping, {"etcd-readiness", stored.ok}, synced, shutdown},
+		"healthz": {ping, stored},
 	}}
 }
 
@@ -403,13 +401,13 @@ func Check(dataDirPath string) error {
 		return err
 	}
 	defer d.close()
-	var errs []error
 	db := d.join(dbFile)
-	if err := mvcc.CheckFile(db); err != nil {
-		errs = append(errs, fmt.Errorf("database %s: %w", db, err))
+	index, err := mvcc.CheckFile(db)
+	if err != nil {
+		err = fmt.Errorf("database %s: %w", db, err)
 	}
-	if _, err := wal.Verify(vfs.OS{}, d.join(logDir)); err != nil {
-		errs = append(errs, fmt.Errorf("log %s: %w", d.join(logDir), err))
+	if _, lerr := consensus.Check(vfs.OS{}, d.join(logDir), index); lerr != nil {
+		err = errors.Join(err, fmt.Errorf("log %s: %w", d.join(logDir), lerr))
 	}
-	return errors.Join(errs...)
+	return err
 }

@@ -44,7 +44,7 @@ func TestKillServer(t *testing.T) {
 // checkDatabase checks the revisions of all kinds of objects, of which the
 // clients saw one only. The server has been stopped.
 func checkDatabase(t *testing.T, path string) {
-	if err := mvcc.CheckFile(path); err != nil {
+	if _, err := mvcc.CheckFile(path); err != nil {
 		t.Errorf("the database after the last end: %v", err)
 	}
 	db, err := mvcc.Open(mvcc.Config{Path: path})

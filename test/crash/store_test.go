@@ -53,7 +53,7 @@ func TestKillStore(t *testing.T) {
 	if t.Failed() {
 		return
 	}
-	if err := mvcc.CheckFile(filepath.Join(dir, "db")); err != nil {
+	if _, err := mvcc.CheckFile(filepath.Join(dir, "db")); err != nil {
 		t.Errorf("the database after the last end: %v", err)
 	}
 }

@@ -33,7 +33,7 @@ func TestBolt(t *testing.T) {
 		if err := x.Close(); err != nil {
 			t.Fatal(err)
 		}
-		if err := CheckFile(cfg.Path); err != nil {
+		if _, err := CheckFile(cfg.Path); err != nil {
 			t.Fatal(err)
 		}
 		x.open()
@@ -52,7 +52,7 @@ func TestLocked(t *testing.T) {
 	if _, err := Open(cfg); !errors.Is(err, ErrLocked) {
 		t.Errorf("second open: %v", err)
 	}
-	if err := CheckFile(cfg.Path); !errors.Is(err, ErrLocked) {
+	if _, err := CheckFile(cfg.Path); !errors.Is(err, ErrLocked) {
 		t.Errorf("check of an open file: %v", err)
 	}
 }
@@ -103,7 +103,7 @@ func TestRefused(t *testing.T) {
 		if err := os.WriteFile(path, c.data, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if err := CheckFile(path); !errors.Is(err, c.want) {
+		if _, err := CheckFile(path); !errors.Is(err, c.want) {
 			t.Errorf("%s: check: %v", name, err)
 		}
 		s, err := Open(Config{Path: path})
@@ -180,7 +180,7 @@ func etcdDatabase(t testing.TB, path string) {
 func TestAdoptEtcd(t *testing.T) {
 	path := dbPath(t)
 	etcdDatabase(t, path)
-	if err := CheckFile(path); err != nil {
+	if _, err := CheckFile(path); err != nil {
 		t.Fatal(err)
 	}
 	x := newTester(t, Config{Path: path})
@@ -225,7 +225,7 @@ func TestAdoptEtcd(t *testing.T) {
 	if err := x.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := CheckFile(path); err != nil {
+	if _, err := CheckFile(path); err != nil {
 		t.Fatal(err)
 	}
 	x.open()

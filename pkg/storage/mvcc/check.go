@@ -32,12 +32,13 @@ func (v *violations) err() error {
 	return errors.Join(v.list...)
 }
 
-// CheckFile verifies the database of a stopped store, without changing it, and
-// returns all violations. ErrLocked, ErrNotADatabase, ErrNewerFormat.
-func CheckFile(path string) error {
+// CheckFile verifies the database of a stopped store, without changing it. It
+// returns the index of the last entry that it holds, and all violations.
+// ErrLocked, ErrNotADatabase, ErrNewerFormat.
+func CheckFile(path string) (index uint64, err error) {
 	b, err := openBoltReadOnly(path, 500*time.Millisecond)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	err = guard(func() error {
 		var v violations
@@ -50,12 +51,13 @@ func CheckFile(path string) error {
 			if err != nil {
 				return err
 			}
+			index = st.applied.index
 			checkHistory(r, &st, &v)
 			checkMeta(r, &st, &v)
 			return v.err()
 		})
 	})
-	return errors.Join(err, b.Close())
+	return index, errors.Join(err, b.Close())
 }
 
 // Check verifies every invariant of an open store, memory against database, and

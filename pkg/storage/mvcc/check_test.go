@@ -77,7 +77,7 @@ func TestCheckFinds(t *testing.T) {
 			t.Fatal(err)
 		}
 		editBolt(t, path, c.damage)
-		err = CheckFile(path)
+		_, err = CheckFile(path)
 		if c.want == "" {
 			if err != nil {
 				t.Errorf("%s: %v", name, err)

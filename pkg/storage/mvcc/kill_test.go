@@ -69,7 +69,7 @@ func TestKill(t *testing.T) {
 	path := dbPath(t)
 	for range 8 {
 		durable := killAfter(t, path, 1+g.IntN(15))
-		if err := CheckFile(path); err != nil {
+		if _, err := CheckFile(path); err != nil {
 			t.Fatal(err)
 		}
 		s, err := Open(Config{Path: path})
