@@ -21,13 +21,27 @@ type Change func(current Object) (Object, error)
 // Update changes an object. subresource is "" for the object itself, "status" or
 // the name of one of the kind's Parts.
 func (g *Registry) Update(ctx context.Context, e *Endpoint, r *Request, subresource string, change Change) (*Result, error) {
+	return g.update(ctx, e, r, subresource, updating{change: change})
+}
+
+// updating is how an object is to be updated.
+type updating struct {
+	change Change
+	// tracked says that change keeps the managed fields itself.
+	tracked bool
+	// mayCreate lets the update create whatever the kind says, unless it returns
+	// an error.
+	mayCreate func() error
+}
+
+func (g *Registry) update(ctx context.Context, e *Endpoint, r *Request, subresource string, u updating) (*Result, error) {
 	fresh := false
 	for {
 		cur, err := g.current(ctx, e, r.Namespace, r.Name, fresh)
 		if err != nil {
 			return nil, err
 		}
-		res, err := g.updateOnce(ctx, e, r, subresource, cur, change, fresh)
+		res, err := g.updateOnce(ctx, e, r, subresource, cur, u, fresh)
 		switch {
 		case err != nil && !fresh && fromCache(err):
 			// It was concluded from a cache that may lag.
@@ -61,17 +75,22 @@ func unwrapCache(err error) error {
 
 // updateOnce is one attempt. It returns neither result nor error when the
 // object changed meanwhile or must be read afresh first.
-func (g *Registry) updateOnce(ctx context.Context, e *Endpoint, r *Request, sub string, cur *watchcache.Object, change Change, fresh bool) (*Result, error) {
+func (g *Registry) updateOnce(ctx context.Context, e *Endpoint, r *Request, sub string, cur *watchcache.Object, u updating, fresh bool) (*Result, error) {
 	if cur == nil {
-		return g.updateAbsent(ctx, e, r, sub, change)
+		return g.updateAbsent(ctx, e, r, sub, u)
 	}
 	old, err := e.Decode(cur)
 	if err != nil {
 		return nil, err
 	}
-	obj, err := change(copyOf(old))
+	obj, err := u.change(copyOf(old))
 	if err != nil {
 		return nil, cacheError{err}
+	}
+	if !u.tracked {
+		if obj, err = e.trackUpdate(r, sub, obj, old); err != nil {
+			return nil, storeError(err)
+		}
 	}
 	if err := e.checkUpdate(obj, old); err != nil {
 		return nil, cacheError{err}
@@ -111,17 +130,26 @@ func (g *Registry) updateOnce(ctx context.Context, e *Endpoint, r *Request, sub 
 }
 
 // updateAbsent handles an update of an object that is not there.
-func (g *Registry) updateAbsent(ctx context.Context, e *Endpoint, r *Request, sub string, change Change) (*Result, error) {
-	notFound := cacheError{apierrors.NewNotFound(e.ServedResource(), r.Name)}
-	if !e.AllowCreateOnUpdate || sub != "" {
-		return nil, notFound
+func (g *Registry) updateAbsent(ctx context.Context, e *Endpoint, r *Request, sub string, u updating) (*Result, error) {
+	if sub != "" || !e.AllowCreateOnUpdate && u.mayCreate == nil {
+		return nil, cacheError{apierrors.NewNotFound(e.ServedResource(), r.Name)}
 	}
-	obj, err := change(nil)
+	obj, err := u.change(nil)
 	if err != nil {
 		return nil, cacheError{err}
 	}
+	if u.mayCreate != nil {
+		if err := u.mayCreate(); err != nil {
+			return nil, cacheError{err}
+		}
+	}
 	if uid := obj.GetUID(); uid != "" {
 		return nil, cacheError{uidPrecondition(e.ServedResource(), e.key(r.Namespace, r.Name), r.Name, string(uid), "")}
+	}
+	if !u.tracked {
+		if err := e.trackCreate(r, obj); err != nil {
+			return nil, storeError(err)
+		}
 	}
 	obj.SetResourceVersion("")
 	res, err := g.create(ctx, e, r, obj)
@@ -165,7 +193,6 @@ func (e *Endpoint) prepareUpdate(r *Request, sub string, obj, old Object) field.
 	obj.SetGeneration(old.GetGeneration())
 	obj.SetCreationTimestamp(old.GetCreationTimestamp())
 	obj.SetSelfLink(old.GetSelfLink())
-	obj.SetManagedFields(old.GetManagedFields())
 	if old.GetDeletionTimestamp() != nil {
 		obj.SetDeletionTimestamp(old.GetDeletionTimestamp())
 	}

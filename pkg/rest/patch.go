@@ -28,7 +28,7 @@ import (
 const maxPatchOperations = 10000
 
 // patchMedia are the patch types served, in the order of the 415 message.
-const patchMedia = "application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json"
+const patchMedia = "application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json, application/apply-patch+yaml"
 
 // patcher is a patch that was read from a request.
 type patcher interface {
@@ -188,6 +188,9 @@ func strategicError(err error) error {
 }
 
 func (c *call) patch(ctx context.Context) error {
+	if isApply(c.r) {
+		return c.apply(ctx)
+	}
 	p, v, err := c.readPatch()
 	if err != nil {
 		return err
@@ -231,6 +234,7 @@ func (c *call) readPatch() (patcher, codec.Validation, error) {
 		return nil, 0, err
 	}
 	c.req.DryRun = len(opts.DryRun) > 0
+	c.req.FieldManager = c.manager(opts.FieldManager)
 	c.baseWarnings = len(c.warnings)
 	return p, validation(opts.FieldValidation), nil
 }

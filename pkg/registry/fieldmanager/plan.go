@@ -1,0 +1,5 @@
+package fieldmanager
+
+type rootPlan struct{}
+
+func (m *Manager) newPlan() *rootPlan { return nil }
