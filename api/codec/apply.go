@@ -6,6 +6,9 @@ import (
 	kjson "sigs.k8s.io/json"
 )
 
+// Duplicates takes the error about duplicate keys apart: one text for each.
+func Duplicates(err error) []string { return warningsOf([]error{err}) }
+
 // DecodeConfiguration decodes the body of a server-side apply: YAML, of which
 // JSON is a part, into maps, slices, strings, bools, int64 and float64.
 // duplicates is the error about keys that are given twice, of which the last one

@@ -209,7 +209,7 @@ func (g *Registry) Apply(ctx context.Context, e *Endpoint, r *Request, subresour
 	if m == nil {
 		return nil, apierrors.NewMethodNotSupported(e.ServedResource(), "apply")
 	}
-	return g.update(ctx, e, r, subresource, updating{tracked: true, mayCreate: c.MayCreate, change: func(cur Object) (Object, error) {
+	return g.update(ctx, e, r, subresource, updating{tracked: true, patched: true, mayCreate: c.MayCreate, change: func(cur Object) (Object, error) {
 		creating := cur == nil
 		if creating {
 			cur = e.New()

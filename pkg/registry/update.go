@@ -24,11 +24,19 @@ func (g *Registry) Update(ctx context.Context, e *Endpoint, r *Request, subresou
 	return g.update(ctx, e, r, subresource, updating{change: change})
 }
 
+// Patch is Update with a change that was made from the current object: a UID in
+// it is no precondition but a change, which is refused.
+func (g *Registry) Patch(ctx context.Context, e *Endpoint, r *Request, subresource string, change Change) (*Result, error) {
+	return g.update(ctx, e, r, subresource, updating{change: change, patched: true})
+}
+
 // updating is how an object is to be updated.
 type updating struct {
 	change Change
 	// tracked says that change keeps the managed fields itself.
 	tracked bool
+	// patched says that change makes the object from the current one.
+	patched bool
 	// mayCreate lets the update create whatever the kind says, unless it returns
 	// an error.
 	mayCreate func() error
@@ -92,7 +100,7 @@ func (g *Registry) updateOnce(ctx context.Context, e *Endpoint, r *Request, sub 
 			return nil, storeError(err)
 		}
 	}
-	if err := e.checkUpdate(obj, old); err != nil {
+	if err := e.checkUpdate(obj, old, u.patched); err != nil {
 		return nil, cacheError{err}
 	}
 	if errs := e.prepareUpdate(r, sub, obj, old); len(errs) > 0 {
@@ -160,9 +168,9 @@ func (g *Registry) updateAbsent(ctx context.Context, e *Endpoint, r *Request, su
 }
 
 // checkUpdate compares what the client knows of the object with what is there.
-func (e *Endpoint) checkUpdate(obj, old Object) error {
+func (e *Endpoint) checkUpdate(obj, old Object, patched bool) error {
 	name := old.GetName()
-	if uid := obj.GetUID(); uid != "" && uid != old.GetUID() {
+	if uid := obj.GetUID(); !patched && uid != "" && uid != old.GetUID() {
 		return uidPrecondition(e.ServedResource(), e.key(old.GetNamespace(), name), name, string(uid), string(old.GetUID()))
 	}
 	switch rv := obj.GetResourceVersion(); {

@@ -71,7 +71,7 @@ func (c *call) checkDuplicates(conf *configuration) error {
 	case conf.validation == codec.Strict:
 		return apierrors.NewBadRequest(fmt.Sprintf("error strict decoding YAML: %v", conf.duplicates))
 	default:
-		c.warn(conf.duplicates.Error())
+		c.warn(codec.Duplicates(conf.duplicates)...)
 	}
 	return nil
 }

@@ -195,7 +195,7 @@ func (c *call) patch(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	res, err := c.Registry.Update(ctx, c.ep, &c.req, c.target.subresource, func(cur registry.Object) (registry.Object, error) {
+	res, err := c.Registry.Patch(ctx, c.ep, &c.req, c.target.subresource, func(cur registry.Object) (registry.Object, error) {
 		if cur == nil {
 			return nil, apierrors.NewNotFound(c.ep.ServedResource(), c.target.name)
 		}
