@@ -187,7 +187,12 @@ func (e *emitter) keyed(p *plan, v reflect.Value, more bool) bool {
 			e.buf = append(append(append(e.buf, `\"`...), k.name...), `\":`...)
 			e.scalar(k)
 		}
-		e.buf = append(append(e.buf, `}":{`...), self...)
+		e.buf = append(e.buf, `}":{`...)
+		if p.elem.shape == leaf {
+			e.buf = append(e.buf, '}')
+			continue
+		}
+		e.buf = append(e.buf, self...)
 		e.object(p.elem, absent, v.Index(items[i].index), nil, true)
 		if e.failed {
 			return false
@@ -199,7 +204,7 @@ func (e *emitter) keyed(p *plan, v reflect.Value, more bool) bool {
 
 // order sorts the items of a list as their set is; false when two are the same.
 func (e *emitter) order(items []itemKey) bool {
-	slices.SortFunc(items, func(a, b itemKey) int { return a.compare(&b) })
+	sortItems(items)
 	for i := 1; i < len(items); i++ {
 		if items[i-1].compare(&items[i]) == 0 {
 			e.fail()
@@ -207,6 +212,10 @@ func (e *emitter) order(items []itemKey) bool {
 		}
 	}
 	return true
+}
+
+func sortItems(items []itemKey) {
+	slices.SortFunc(items, func(a, b itemKey) int { return a.compare(&b) })
 }
 
 // scalar writes the value of a key within a JSON string.
@@ -299,7 +308,12 @@ func (k *itemKey) read(p *plan, item reflect.Value) bool {
 			}
 			one = scalarKey(x)
 		case pk.fallback != nil:
-			one = key{text: true, string: pk.fallback.(string)}
+			switch v := pk.fallback.(type) {
+			case string:
+				one = key{text: true, string: v}
+			case int64:
+				one = key{number: v}
+			}
 		default:
 			continue
 		}

@@ -102,9 +102,20 @@ func (m *Manager) updateLibrary(live, obj Object, manager string) {
 	}
 	defer m.naming(live)()
 	defer m.naming(obj)()
-	if _, err := f.Update(live, obj, manager); err != nil {
+	if err := guarded(func() error { _, err := f.Update(live, obj, manager); return err }); err != nil {
 		obj.SetManagedFields(nil) // rather none than wrong ones
 	}
+}
+
+// guarded turns a panic of the library into an error: values that are no JSON,
+// which only a protobuf body can hold, are beyond it.
+func guarded(f func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("the object cannot be converted: %v", p)
+		}
+	}()
+	return f()
 }
 
 // naming makes an object say its kind, until the function that it returns is called.
@@ -127,7 +138,8 @@ func (m *Manager) Apply(live Object, patch *unstructured.Unstructured, manager s
 		return nil, err
 	}
 	defer m.naming(live)()
-	out, err := f.Apply(live, patch, manager, force)
+	var out runtime.Object
+	err = guarded(func() (err error) { out, err = f.Apply(live, patch, manager, force); return err })
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"reflect"
 	"slices"
 
+	"k8s.io/apimachinery/pkg/util/intstr"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 	"sigs.k8s.io/structured-merge-diff/v6/schema"
 	"sigs.k8s.io/structured-merge-diff/v6/typed"
@@ -25,7 +26,8 @@ const (
 	object
 	// dict is a map whose entries are owned apart.
 	dict
-	// keyed is a list of structs that some of their fields tell apart.
+	// keyed is a list of structs that some of their fields tell apart, and that
+	// are owned as a whole or field by field.
 	keyed
 	// set is a list of scalars, each owned apart.
 	set
@@ -63,7 +65,8 @@ type planKey struct {
 // rootPlan is the plan of a kind for one Manager.
 type rootPlan struct {
 	*plan
-	ignored *mask
+	// ignored is what writes pass over, unowned the part of it that nobody owns.
+	ignored, unowned *mask
 }
 
 // mask is a tree of fields that are passed over.
@@ -105,6 +108,15 @@ var unowned = [][]string{
 	{"metadata", "resourceVersion"},
 }
 
+func unownedFields() *mask {
+	all := &mask{}
+	for _, path := range unowned {
+		all.add(path)
+	}
+	all.fields["metadata"].nameless = true
+	return all
+}
+
 // newPlan makes the Manager's plan, nil when its writes are left to the library.
 func (m *Manager) newPlan() *rootPlan {
 	if len(m.Only) > 0 {
@@ -124,11 +136,7 @@ func (m *Manager) newPlan() *rootPlan {
 	if root.shape != object {
 		return nil
 	}
-	p := &rootPlan{plan: root, ignored: &mask{}}
-	for _, path := range unowned {
-		p.ignored.add(path)
-	}
-	p.ignored.fields["metadata"].nameless = true
+	p := &rootPlan{plan: root, ignored: unownedFields(), unowned: unownedFields()}
 	for _, path := range m.Ignored {
 		p.ignored.add(splitPath(path))
 	}
@@ -175,7 +183,7 @@ func (b *builder) plan(t reflect.Type, ref schema.TypeRef) *plan {
 // fit in one of the usual ways.
 func (b *builder) fill(p *plan, t reflect.Type, atom schema.Atom) {
 	if value.TypeReflectEntryOf(t).CanConvertToUnstructured() { // Time, Quantity, IntOrString
-		if atom.Scalar != nil && atom.Map == nil && atom.List == nil {
+		if atom.Scalar != nil && (atom.Map == nil && atom.List == nil || t == reflect.TypeFor[intstr.IntOrString]()) {
 			p.shape = leaf
 		}
 		return
@@ -255,7 +263,7 @@ func (b *builder) fillList(p *plan, t reflect.Type, l *schema.List) {
 		return
 	}
 	items := t.Elem()
-	if items.Kind() != reflect.Struct || elem.shape != object {
+	if items.Kind() != reflect.Struct || elem.shape != object && elem.shape != leaf {
 		return
 	}
 	fields := value.TypeReflectEntryOf(items).Fields()
@@ -278,6 +286,11 @@ func (b *builder) fillList(p *plan, t reflect.Type, l *schema.List) {
 		case nil:
 		case string:
 			k.fallback = v
+		case float64:
+			if v != float64(int64(v)) {
+				return
+			}
+			k.fallback = int64(v)
 		default:
 			return
 		}

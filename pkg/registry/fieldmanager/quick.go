@@ -44,5 +44,3 @@ func (m *Manager) entry(manager string, fields []byte, now metav1.Time) metav1.M
 func isReset(entries []metav1.ManagedFieldsEntry) bool {
 	return entries != nil && len(entries) == 0 || len(entries) == 1 && entries[0] == (metav1.ManagedFieldsEntry{})
 }
-
-func (m *Manager) updateQuick(live, obj Object, manager string, now metav1.Time) bool { return false }
