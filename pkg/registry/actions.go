@@ -109,31 +109,6 @@ func (e *Endpoint) ScaleOf(obj Object) *autoscalingv1.Scale {
 	return s
 }
 
-// UpdateScale changes an object through its Scale. change makes the new Scale
-// from the current one and may be called again after a conflict.
-func (g *Registry) UpdateScale(ctx context.Context, e *Endpoint, r *Request, change func(*autoscalingv1.Scale) (*autoscalingv1.Scale, error)) (*autoscalingv1.Scale, *Result, error) {
-	res, err := g.Update(ctx, e, r, "", func(cur Object) (Object, error) {
-		if cur == nil {
-			return nil, apierrors.NewNotFound(e.ServedResource(), r.Name)
-		}
-		scale, err := change(e.ScaleOf(cur))
-		if err != nil {
-			return nil, err
-		}
-		if err := validateScale(scale); err != nil {
-			return nil, err
-		}
-		cur.SetUID(scale.UID)
-		cur.SetResourceVersion(scale.ResourceVersion)
-		e.Scale.SetReplicas(cur, scale.Spec.Replicas)
-		return cur, nil
-	})
-	if err != nil {
-		return nil, nil, err
-	}
-	return e.ScaleOf(res.Object), res, nil
-}
-
 func validateScale(s *autoscalingv1.Scale) error {
 	if s.Spec.Replicas >= 0 {
 		return nil

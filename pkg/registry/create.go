@@ -26,6 +26,9 @@ const (
 // Create stores a new object. obj is the caller's and is changed. The object
 // has been decoded and defaulted.
 func (g *Registry) Create(ctx context.Context, e *Endpoint, r *Request, obj Object) (*Result, error) {
+	if err := e.trackCreate(r, obj); err != nil {
+		return nil, storeError(err)
+	}
 	if e.Create != nil {
 		out, err := e.Kind.Create(ctx, r, obj)
 		if err != nil {
@@ -144,12 +147,9 @@ func (e *Endpoint) prepareCreate(r *Request, obj Object) {
 	if e.Namespaced {
 		obj.SetNamespace(r.Namespace)
 	}
+	wipeSystemFields(obj)
 	obj.SetUID(types.UID(uuid.NewString()))
 	obj.SetCreationTimestamp(r.Now)
-	obj.SetDeletionTimestamp(nil)
-	obj.SetDeletionGracePeriodSeconds(nil)
-	obj.SetSelfLink("")
-	obj.SetManagedFields(nil)
 	if e.Spec != nil {
 		obj.SetGeneration(1)
 	}

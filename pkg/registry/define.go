@@ -73,7 +73,7 @@ func Define[T Object](k Kind[T]) *Resource {
 	e.Validate, e.ValidateUpdate, e.ValidateStatus = in(k.Validate), in2(k.ValidateUpdate), in2(k.ValidateStatus)
 	e.Deprecated, e.Warnings, e.ValidateName = k.Deprecated, in(k.Warnings), k.ValidateName
 	e.Spec, e.Status = in(k.Spec), in(k.Status)
-	e.KeepStatusOnCreate, e.NoStatusSubresource = k.KeepStatusOnCreate, k.NoStatusSubresource
+	e.KeepStatusOnCreate, e.NoStatusSubresource, e.IgnoredByStatus = k.KeepStatusOnCreate, k.NoStatusSubresource, k.IgnoredByStatus
 	e.AllowCreateOnUpdate, e.RefuseUnconditionalUpdate = k.AllowCreateOnUpdate, k.RefuseUnconditionalUpdate
 	e.ReturnDeleted, e.OrphanByDefault, e.NoGarbageCollection = k.ReturnDeleted, k.OrphanByDefault, k.NoGarbageCollection
 	if f := k.GracePeriod; f != nil {
@@ -91,7 +91,7 @@ func Define[T Object](k Kind[T]) *Resource {
 			SetReplicas: func(o Object, n int32) { s.SetReplicas(o.(T), n) }}
 	}
 	for _, p := range k.Parts {
-		e.Parts = append(e.Parts, Part[Object]{Name: p.Name, Verbs: p.Verbs, Prepare: withRequest2(p.Prepare), Validate: in2(p.Validate)})
+		e.Parts = append(e.Parts, Part[Object]{Name: p.Name, Verbs: p.Verbs, Owns: p.Owns, Ignored: p.Ignored, Prepare: withRequest2(p.Prepare), Validate: in2(p.Validate)})
 	}
 	for _, a := range k.Actions {
 		e.Actions = append(e.Actions, Action[Object]{Name: a.Name, Kind: a.Kind,

@@ -31,6 +31,9 @@ type Request struct {
 	Name      string
 	Now       metav1.Time // the write's time, chosen once per request
 	DryRun    bool
+	// FieldManager is the name under which the write is recorded in
+	// metadata.managedFields; "": it is not recorded.
+	FieldManager string
 }
 
 // Kind describes a kind as data and a few functions. The zero value of every
@@ -109,6 +112,10 @@ type Kind[T Object] struct {
 	// PrepareStatus adjusts a /status write after the generic part has put old's
 	// spec into obj: which metadata may change with it. It mutates obj.
 	PrepareStatus func(r *Request, obj, old T)
+	// IgnoredByStatus are the paths ("spec", "metadata.labels") that a /status
+	// write leaves alone whatever it sends, so that its client cannot own them;
+	// nil: the spec.
+	IgnoredByStatus []string
 	// ValidateStatus returns what is wrong with a /status write.
 	ValidateStatus func(obj, old T) field.ErrorList
 
@@ -191,6 +198,9 @@ type AgeText struct {
 type Part[T Object] struct {
 	Name  string
 	Verbs []string // of get, patch, update
+	// Owns are the only paths that a write can own, Ignored those that it cannot;
+	// neither: it can own all that it sends. "*" in Owns is any item of a list.
+	Owns, Ignored []string
 	// Prepare leaves in obj what this subresource may change and takes the rest
 	// from old. It mutates obj.
 	Prepare  func(r *Request, obj, old T)

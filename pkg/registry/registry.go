@@ -10,6 +10,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	"github.com/binnacle-io/binnacle/api/openapi"
+	"github.com/binnacle-io/binnacle/pkg/registry/fieldmanager"
 	"github.com/binnacle-io/binnacle/pkg/storage"
 	"github.com/binnacle-io/binnacle/pkg/watchcache"
 )
@@ -19,6 +21,9 @@ type Config struct {
 	Store     storage.Store
 	Caches    *watchcache.Set
 	Resources []*Resource
+	// Types are the schemas for metadata.managedFields; nil: those of package
+	// api/openapi.
+	Types *fieldmanager.Types
 	// Now is the clock; default time.Now.
 	Now func() time.Time
 }
@@ -27,6 +32,7 @@ type Config struct {
 type Registry struct {
 	store  storage.Store
 	caches *watchcache.Set
+	types  *fieldmanager.Types
 	now    func() time.Time
 	table  atomic.Pointer[Table]
 	// namespaces is where a namespaced create looks for its namespace.
@@ -52,13 +58,18 @@ type Endpoint struct {
 	cache  *watchcache.Cache // nil for virtual kinds
 	prefix string            // of its keys, "/registry/pods/"
 	fields fieldTable
+	// managers keep managed fields, by subresource; nil when the Registry does not.
+	managers map[string]*fieldmanager.Manager
 }
 
 // New makes a Registry. It panics on a table in which two resources collide.
 func New(c Config) *Registry {
-	g := &Registry{store: c.Store, caches: c.Caches, now: c.Now}
+	g := &Registry{store: c.Store, caches: c.Caches, types: c.Types, now: c.Now}
 	if g.now == nil {
 		g.now = time.Now
+	}
+	if g.types == nil {
+		g.types = fieldmanager.NewTypes(openapi.Schemas)
 	}
 	t := &Table{byGVR: map[schema.GroupVersionResource]*Endpoint{}}
 	for _, r := range c.Resources {
@@ -95,6 +106,9 @@ func (g *Registry) endpointsOf(r *Resource) []*Endpoint {
 		also.Index, also.Served = i+1, s
 		also.fields = e.fields.renamed(s.Fields)
 		all = append(all, &also)
+	}
+	for _, e := range all {
+		e.managers = newFieldManagers(g.types, e, all)
 	}
 	return all
 }

@@ -21,13 +21,35 @@ type Change func(current Object) (Object, error)
 // Update changes an object. subresource is "" for the object itself, "status" or
 // the name of one of the kind's Parts.
 func (g *Registry) Update(ctx context.Context, e *Endpoint, r *Request, subresource string, change Change) (*Result, error) {
+	return g.update(ctx, e, r, subresource, updating{change: change})
+}
+
+// Patch is Update with a change that was made from the current object: a UID in
+// it is no precondition but a change, which is refused.
+func (g *Registry) Patch(ctx context.Context, e *Endpoint, r *Request, subresource string, change Change) (*Result, error) {
+	return g.update(ctx, e, r, subresource, updating{change: change, patched: true})
+}
+
+// updating is how an object is to be updated.
+type updating struct {
+	change Change
+	// tracked says that change keeps the managed fields itself.
+	tracked bool
+	// patched says that change makes the object from the current one.
+	patched bool
+	// mayCreate lets the update create whatever the kind says, unless it returns
+	// an error.
+	mayCreate func() error
+}
+
+func (g *Registry) update(ctx context.Context, e *Endpoint, r *Request, subresource string, u updating) (*Result, error) {
 	fresh := false
 	for {
 		cur, err := g.current(ctx, e, r.Namespace, r.Name, fresh)
 		if err != nil {
 			return nil, err
 		}
-		res, err := g.updateOnce(ctx, e, r, subresource, cur, change, fresh)
+		res, err := g.updateOnce(ctx, e, r, subresource, cur, u, fresh)
 		switch {
 		case err != nil && !fresh && fromCache(err):
 			// It was concluded from a cache that may lag.
@@ -61,19 +83,24 @@ func unwrapCache(err error) error {
 
 // updateOnce is one attempt. It returns neither result nor error when the
 // object changed meanwhile or must be read afresh first.
-func (g *Registry) updateOnce(ctx context.Context, e *Endpoint, r *Request, sub string, cur *watchcache.Object, change Change, fresh bool) (*Result, error) {
+func (g *Registry) updateOnce(ctx context.Context, e *Endpoint, r *Request, sub string, cur *watchcache.Object, u updating, fresh bool) (*Result, error) {
 	if cur == nil {
-		return g.updateAbsent(ctx, e, r, sub, change)
+		return g.updateAbsent(ctx, e, r, sub, u)
 	}
 	old, err := e.Decode(cur)
 	if err != nil {
 		return nil, err
 	}
-	obj, err := change(copyOf(old))
+	obj, err := u.change(copyOf(old))
 	if err != nil {
 		return nil, cacheError{err}
 	}
-	if err := e.checkUpdate(obj, old); err != nil {
+	if !u.tracked {
+		if obj, err = e.trackUpdate(r, sub, obj, old); err != nil {
+			return nil, storeError(err)
+		}
+	}
+	if err := e.checkUpdate(obj, old, u.patched); err != nil {
 		return nil, cacheError{err}
 	}
 	if errs := e.prepareUpdate(r, sub, obj, old); len(errs) > 0 {
@@ -111,17 +138,26 @@ func (g *Registry) updateOnce(ctx context.Context, e *Endpoint, r *Request, sub 
 }
 
 // updateAbsent handles an update of an object that is not there.
-func (g *Registry) updateAbsent(ctx context.Context, e *Endpoint, r *Request, sub string, change Change) (*Result, error) {
-	notFound := cacheError{apierrors.NewNotFound(e.ServedResource(), r.Name)}
-	if !e.AllowCreateOnUpdate || sub != "" {
-		return nil, notFound
+func (g *Registry) updateAbsent(ctx context.Context, e *Endpoint, r *Request, sub string, u updating) (*Result, error) {
+	if sub != "" || !e.AllowCreateOnUpdate && u.mayCreate == nil {
+		return nil, cacheError{apierrors.NewNotFound(e.ServedResource(), r.Name)}
 	}
-	obj, err := change(nil)
+	obj, err := u.change(nil)
 	if err != nil {
 		return nil, cacheError{err}
 	}
+	if u.mayCreate != nil {
+		if err := u.mayCreate(); err != nil {
+			return nil, cacheError{err}
+		}
+	}
 	if uid := obj.GetUID(); uid != "" {
 		return nil, cacheError{uidPrecondition(e.ServedResource(), e.key(r.Namespace, r.Name), r.Name, string(uid), "")}
+	}
+	if !u.tracked {
+		if err := e.trackCreate(r, obj); err != nil {
+			return nil, storeError(err)
+		}
 	}
 	obj.SetResourceVersion("")
 	res, err := g.create(ctx, e, r, obj)
@@ -132,9 +168,9 @@ func (g *Registry) updateAbsent(ctx context.Context, e *Endpoint, r *Request, su
 }
 
 // checkUpdate compares what the client knows of the object with what is there.
-func (e *Endpoint) checkUpdate(obj, old Object) error {
+func (e *Endpoint) checkUpdate(obj, old Object, patched bool) error {
 	name := old.GetName()
-	if uid := obj.GetUID(); uid != "" && uid != old.GetUID() {
+	if uid := obj.GetUID(); !patched && uid != "" && uid != old.GetUID() {
 		return uidPrecondition(e.ServedResource(), e.key(old.GetNamespace(), name), name, string(uid), string(old.GetUID()))
 	}
 	switch rv := obj.GetResourceVersion(); {
@@ -165,7 +201,6 @@ func (e *Endpoint) prepareUpdate(r *Request, sub string, obj, old Object) field.
 	obj.SetGeneration(old.GetGeneration())
 	obj.SetCreationTimestamp(old.GetCreationTimestamp())
 	obj.SetSelfLink(old.GetSelfLink())
-	obj.SetManagedFields(old.GetManagedFields())
 	if old.GetDeletionTimestamp() != nil {
 		obj.SetDeletionTimestamp(old.GetDeletionTimestamp())
 	}

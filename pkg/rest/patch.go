@@ -32,7 +32,7 @@ const maxPatchOperations = 10000
 func init() { jsonpatch.AccumulatedCopySizeLimit = maxBody }
 
 // patchMedia are the patch types served, in the order of the 415 message.
-const patchMedia = "application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json"
+const patchMedia = "application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json, application/apply-patch+yaml"
 
 // patcher is a patch that was read from a request.
 type patcher interface {
@@ -203,11 +203,14 @@ func strategicError(err error) error {
 }
 
 func (c *call) patch(ctx context.Context) error {
+	if isApply(c.r) {
+		return c.apply(ctx)
+	}
 	p, v, err := c.readPatch()
 	if err != nil {
 		return err
 	}
-	res, err := c.Registry.Update(ctx, c.ep, &c.req, c.target.subresource, func(cur registry.Object) (registry.Object, error) {
+	res, err := c.Registry.Patch(ctx, c.ep, &c.req, c.target.subresource, func(cur registry.Object) (registry.Object, error) {
 		if cur == nil {
 			return nil, apierrors.NewNotFound(c.ep.ServedResource(), c.target.name)
 		}
@@ -246,6 +249,7 @@ func (c *call) readPatch() (patcher, codec.Validation, error) {
 		return nil, 0, err
 	}
 	c.req.DryRun = len(opts.DryRun) > 0
+	c.req.FieldManager = c.manager(opts.FieldManager)
 	c.baseWarnings = len(c.warnings)
 	return p, validation(opts.FieldValidation), nil
 }

@@ -196,6 +196,7 @@ func (c *call) updateScale(ctx context.Context) error {
 		return err
 	}
 	c.req.DryRun = len(opts.DryRun) > 0
+	c.req.FieldManager = c.manager(opts.FieldManager)
 	out, _, err := c.Registry.UpdateScale(ctx, c.ep, &c.req, func(*autoscalingv1.Scale) (*autoscalingv1.Scale, error) {
 		return scale.DeepCopy(), nil
 	})
@@ -206,6 +207,9 @@ func (c *call) updateScale(ctx context.Context) error {
 }
 
 func (c *call) patchScale(ctx context.Context) error {
+	if isApply(c.r) {
+		return c.applyScale(ctx)
+	}
 	p, v, err := c.readPatch()
 	if err != nil {
 		return err

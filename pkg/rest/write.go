@@ -18,11 +18,10 @@ import (
 
 // options decodes the query into an options type and checks it.
 func options[T runtime.Object](c *call, kind string, into T, check func(T) field.ErrorList) error {
-	if len(c.query) == 0 {
-		return nil
-	}
-	if err := listscheme.ParameterCodec.DecodeParameters(c.query, metav1.SchemeGroupVersion, into); err != nil {
-		return apierrors.NewBadRequest(err.Error())
+	if len(c.query) > 0 {
+		if err := listscheme.ParameterCodec.DecodeParameters(c.query, metav1.SchemeGroupVersion, into); err != nil {
+			return apierrors.NewBadRequest(err.Error())
+		}
 	}
 	return invalidOptions(kind, check(into))
 }
@@ -55,6 +54,7 @@ func (c *call) create(ctx context.Context) error {
 		return err
 	}
 	c.req.DryRun = len(opts.DryRun) > 0
+	c.req.FieldManager = c.manager(opts.FieldManager)
 	c.req.Name = obj.GetName()
 	res, err := c.Registry.Create(ctx, c.ep, &c.req, obj)
 	if err != nil {
@@ -91,6 +91,7 @@ func (c *call) update(ctx context.Context) error {
 		return err
 	}
 	c.req.DryRun = len(opts.DryRun) > 0
+	c.req.FieldManager = c.manager(opts.FieldManager)
 	res, err := c.Registry.Update(ctx, c.ep, &c.req, c.target.subresource, func(registry.Object) (registry.Object, error) {
 		return obj.DeepCopyObject().(registry.Object), nil
 	})

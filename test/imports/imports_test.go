@@ -25,7 +25,7 @@ var layers = [][]string{
 	{"pkg/registry/kinds"},
 	{"pkg/registry/*"}, // one package per API group, and what they share
 	{"pkg/registry"},
-	{"pkg/registry/internal/equal"},
+	{"pkg/registry/internal/equal", "pkg/registry/fieldmanager"},
 	{"pkg/watchcache"},
 	{"pkg/storage/replicated"},
 	{"pkg/storage/mvcc", "pkg/storage/storagetest", "pkg/consensus"},

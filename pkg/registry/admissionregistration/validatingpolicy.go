@@ -37,9 +37,10 @@ func validatingPolicies() *registry.Resource {
 			fill.Pointer(&p.Spec.FailurePolicy, admissionv1.Fail)
 			defaultMatch(p.Spec.MatchConstraints)
 		},
-		Validate: validateValidatingPolicy,
-		Spec:     func(p *kind) any { return &p.Spec },
-		Status:   func(p *kind) any { return &p.Status },
+		Validate:        validateValidatingPolicy,
+		Spec:            func(p *kind) any { return &p.Spec },
+		Status:          func(p *kind) any { return &p.Status },
+		IgnoredByStatus: []string{"metadata", "spec"},
 		PrepareStatus: func(_ *registry.Request, obj, old *kind) {
 			metav1.ResetObjectMetaForStatus(obj, old)
 		},

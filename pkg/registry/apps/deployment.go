@@ -26,8 +26,9 @@ func deployments() *registry.Resource {
 		},
 		// The deployment controller copies annotations to its replica sets: a
 		// change of them is a change of what is wanted.
-		Spec:   func(d *appsv1.Deployment) any { return deploymentSpec{&d.Spec, d.Annotations} },
-		Status: func(d *appsv1.Deployment) any { return &d.Status },
+		Spec:            func(d *appsv1.Deployment) any { return deploymentSpec{&d.Spec, d.Annotations} },
+		Status:          func(d *appsv1.Deployment) any { return &d.Status },
+		IgnoredByStatus: []string{"metadata.labels", "spec"},
 		PrepareStatus: func(_ *registry.Request, obj, old *appsv1.Deployment) {
 			obj.Labels = old.Labels
 		},

@@ -34,12 +34,13 @@ func certificateSigningRequests() *registry.Resource {
 		Cells: func(c *csr) []any {
 			return []any{c.Name, columns.Created(c), columns.OrNone(c.Spec.SignerName), c.Spec.Username, requestedDuration(c), conditionText(c)}
 		},
-		ValidateName:   apipath.ValidatePathSegmentName,
-		Prepare:        stampRequester,
-		PrepareUpdate:  func(_ *registry.Request, obj, old *csr) { obj.Spec = old.Spec },
-		Validate:       validateCSR,
-		ValidateUpdate: func(obj, old *csr) field.ErrorList { return validateCSRUpdate(obj, old, changes{}) },
-		Status:         func(c *csr) any { return &c.Status },
+		ValidateName:    apipath.ValidatePathSegmentName,
+		Prepare:         stampRequester,
+		PrepareUpdate:   func(_ *registry.Request, obj, old *csr) { obj.Spec = old.Spec },
+		Validate:        validateCSR,
+		ValidateUpdate:  func(obj, old *csr) field.ErrorList { return validateCSRUpdate(obj, old, changes{}) },
+		Status:          func(c *csr) any { return &c.Status },
+		IgnoredByStatus: []string{"spec", "status.conditions"},
 		PrepareStatus: func(r *registry.Request, obj, old *csr) {
 			obj.Spec = old.Spec
 			stampConditions(r.Now, obj, old)
@@ -49,7 +50,7 @@ func certificateSigningRequests() *registry.Resource {
 			return append(errs, validateCSRUpdate(obj, old, changes{certificate: true})...)
 		},
 		Parts: []registry.Part[*csr]{{
-			Name: "approval", Verbs: []string{"get", "patch", "update"},
+			Name: "approval", Verbs: []string{"get", "patch", "update"}, Ignored: []string{"spec", "status.certificate"},
 			Prepare: func(r *registry.Request, obj, old *csr) {
 				obj.Spec = old.Spec
 				stampConditions(r.Now, obj, old)

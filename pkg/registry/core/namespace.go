@@ -43,7 +43,7 @@ func Namespaces() *registry.Resource {
 		BeforeDelete:   terminateNamespace,
 		Finalized:      namespaceFinalized,
 		Parts: []registry.Part[*corev1.Namespace]{{
-			Name: "finalize", Verbs: []string{"update"},
+			Name: "finalize", Verbs: []string{"update"}, Ignored: []string{"status"},
 			Prepare:  func(_ *registry.Request, obj, old *corev1.Namespace) { obj.Status = old.Status },
 			Validate: func(obj, _ *corev1.Namespace) field.ErrorList { return validateFinalizers(obj, (*field.Path).Index) },
 		}},

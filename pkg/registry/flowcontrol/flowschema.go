@@ -36,9 +36,10 @@ func flowSchemas() *registry.Resource {
 		Default: func(s *flowcontrolv1.FlowSchema) {
 			fill.Value(&s.Spec.MatchingPrecedence, 1000)
 		},
-		Validate: validateFlowSchema,
-		Spec:     func(s *flowcontrolv1.FlowSchema) any { return &s.Spec },
-		Status:   func(s *flowcontrolv1.FlowSchema) any { return &s.Status },
+		Validate:        validateFlowSchema,
+		Spec:            func(s *flowcontrolv1.FlowSchema) any { return &s.Spec },
+		Status:          func(s *flowcontrolv1.FlowSchema) any { return &s.Status },
+		IgnoredByStatus: []string{"metadata", "spec"},
 		PrepareStatus: func(_ *registry.Request, obj, old *flowcontrolv1.FlowSchema) {
 			metav1.ResetObjectMetaForStatus(obj, old)
 		},

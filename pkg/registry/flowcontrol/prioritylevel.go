@@ -36,11 +36,12 @@ func priorityLevelConfigurations() *registry.Resource {
 			columns.Text("QueueLengthLimit", queuing["queueLengthLimit"]),
 			columns.Age(),
 		},
-		Cells:    levelCells,
-		Default:  defaultLevel,
-		Validate: validateLevel,
-		Spec:     func(l *level) any { return &l.Spec },
-		Status:   func(l *level) any { return &l.Status },
+		Cells:           levelCells,
+		Default:         defaultLevel,
+		Validate:        validateLevel,
+		Spec:            func(l *level) any { return &l.Spec },
+		Status:          func(l *level) any { return &l.Status },
+		IgnoredByStatus: []string{"metadata", "spec"},
 		PrepareStatus: func(_ *registry.Request, obj, old *level) {
 			metav1.ResetObjectMetaForStatus(obj, old)
 		},

@@ -27,9 +27,10 @@ func serviceCIDRs() *registry.Resource {
 		Cells: func(c *networkingv1.ServiceCIDR) []any {
 			return []any{c.Name, strings.Join(c.Spec.CIDRs, ","), columns.Created(c)}
 		},
-		Validate:       validateServiceCIDR,
-		ValidateUpdate: validateServiceCIDRUpdate,
-		Status:         func(c *networkingv1.ServiceCIDR) any { return &c.Status },
+		Validate:        validateServiceCIDR,
+		ValidateUpdate:  validateServiceCIDRUpdate,
+		Status:          func(c *networkingv1.ServiceCIDR) any { return &c.Status },
+		IgnoredByStatus: []string{"metadata", "spec"},
 		PrepareStatus: func(_ *registry.Request, obj, old *networkingv1.ServiceCIDR) {
 			metav1.ResetObjectMetaForStatus(obj, old)
 		},

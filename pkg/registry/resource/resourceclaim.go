@@ -32,7 +32,8 @@ func resourceClaims() *registry.Resource {
 		ValidateUpdate: func(obj, old *resourcev1.ResourceClaim) field.ErrorList {
 			return check.Immutable(obj.Spec, old.Spec, field.NewPath("spec"))
 		},
-		Status: func(c *resourcev1.ResourceClaim) any { return &c.Status },
+		Status:          func(c *resourcev1.ResourceClaim) any { return &c.Status },
+		IgnoredByStatus: []string{"metadata", "spec"},
 		PrepareStatus: func(_ *registry.Request, obj, old *resourcev1.ResourceClaim) {
 			metav1.ResetObjectMetaForStatus(obj, old)
 		},

@@ -43,7 +43,8 @@ func volumeAttachments() *registry.Resource {
 			}
 			return field.ErrorList{field.Invalid(field.NewPath("spec"), check.Shown(obj.Spec), "field is immutable")}
 		},
-		Status: func(a *storagev1.VolumeAttachment) any { return &a.Status },
+		Status:          func(a *storagev1.VolumeAttachment) any { return &a.Status },
+		IgnoredByStatus: []string{"metadata", "spec"},
 		PrepareStatus: func(_ *registry.Request, obj, old *storagev1.VolumeAttachment) {
 			metav1.ResetObjectMetaForStatus(obj, old)
 		},
