@@ -114,6 +114,11 @@ func (g *Registry) namespaceTakes(ctx context.Context, e *Endpoint, namespace, n
 	if !e.Namespaced || g.namespaces == nil {
 		return nil
 	}
+	if rev := g.namespaceWrite.Load(); rev > g.caches.Revision() {
+		if err := g.caches.Wait(ctx, rev); err != nil {
+			return storeError(err)
+		}
+	}
 	for _, fresh := range []bool{false, true} {
 		o, err := g.current(ctx, g.namespaces, "", namespace, fresh)
 		if err != nil {

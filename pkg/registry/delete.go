@@ -67,7 +67,7 @@ func (g *Registry) deleteOnce(ctx context.Context, e *Endpoint, r *Request, opts
 		if r.DryRun {
 			return &Deleted{Object: obj, Gone: true}, nil
 		}
-		rev, err := g.remove(ctx, key, cur.Revision())
+		rev, err := g.remove(ctx, e, key, cur.Revision())
 		if err != nil || rev == 0 {
 			return nil, err
 		}

@@ -37,6 +37,9 @@ type Registry struct {
 	table  atomic.Pointer[Table]
 	// namespaces is where a namespaced create looks for its namespace.
 	namespaces *Endpoint
+	// namespaceWrite is the newest revision of a namespace written here: who has
+	// deleted one must not be able to create in it, lag the cache as it may.
+	namespaceWrite atomic.Int64
 }
 
 // Table is what is served at one moment. It is immutable; the Registry swaps it.

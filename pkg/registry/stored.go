@@ -112,13 +112,26 @@ func (g *Registry) put(ctx context.Context, e *Endpoint, key string, expect int6
 	if !res.Succeeded {
 		return nil, nil
 	}
+	g.wrote(e, res.Revision)
 	obj.SetResourceVersion(strconv.FormatInt(res.Revision, 10))
 	return &Result{Object: obj, Revision: res.Revision, Forms: forms, Stored: value, Created: expect == 0}, nil
 }
 
+// wrote remembers the newest revision of a namespace that this process wrote.
+func (g *Registry) wrote(e *Endpoint, revision int64) {
+	if g.namespaces == nil || e.Resource != g.namespaces.Resource {
+		return
+	}
+	for old := g.namespaceWrite.Load(); old < revision; old = g.namespaceWrite.Load() {
+		if g.namespaceWrite.CompareAndSwap(old, revision) {
+			return
+		}
+	}
+}
+
 // remove deletes the key if its revision is still expect. It returns 0 when it
 // is not, otherwise the revision of the delete.
-func (g *Registry) remove(ctx context.Context, key string, expect int64) (int64, error) {
+func (g *Registry) remove(ctx context.Context, e *Endpoint, key string, expect int64) (int64, error) {
 	res, err := g.store.Txn(ctx, &storage.Txn{
 		Compares: []storage.Compare{{Key: key, Target: storage.CompareMod, Result: storage.Equal, Int: expect}},
 		Success:  []storage.Op{{Type: storage.OpDelete, Key: key}},
@@ -126,6 +139,7 @@ func (g *Registry) remove(ctx context.Context, key string, expect int64) (int64,
 	if err != nil || !res.Succeeded {
 		return 0, storeError(err)
 	}
+	g.wrote(e, res.Revision)
 	return res.Revision, nil
 }
 

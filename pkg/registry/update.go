@@ -127,7 +127,7 @@ func (g *Registry) updateOnce(ctx context.Context, e *Endpoint, r *Request, sub 
 	}
 	key := e.key(r.Namespace, r.Name)
 	if goes {
-		rev, err := g.remove(ctx, key, cur.Revision())
+		rev, err := g.remove(ctx, e, key, cur.Revision())
 		if err != nil || rev == 0 {
 			return nil, err
 		}
