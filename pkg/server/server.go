@@ -29,6 +29,15 @@ import (
 // shutdownGrace is how long requests may take to finish once the server stops.
 const shutdownGrace = 30 * time.Second
 
+// What is kept in memory besides the objects themselves, in bytes: encodings of
+// objects and of watch events, and the changes that watchers who lag a little
+// read. Beyond, encodings are made again and history is read from disk.
+const (
+	formsBytes  = 48 << 20
+	framesBytes = 8 << 20
+	logBytes    = 8 << 20
+)
+
 // Server is one member: a store and the API over it.
 type Server struct {
 	config   Config
@@ -103,7 +112,7 @@ func (s *Server) open() error {
 	if err := s.openStore(); err != nil {
 		return err
 	}
-	s.caches = watchcache.New(watchcache.Config{Store: s.store, Logger: s.log})
+	s.caches = watchcache.New(watchcache.Config{Store: s.store, Logger: s.log, FormsBytes: formsBytes, FramesBytes: framesBytes, LogBytes: logBytes})
 	s.registry = registry.New(registry.Config{Store: s.store, Caches: s.caches, Resources: kinds.All(access)})
 	s.bootstrap = &bootstrapper{registry: s.registry, log: s.log, now: time.Now, service: service, address: advertise, port: int32(s.port())}
 	s.serve(rest.Config{Registry: s.registry, Authenticator: authn, Authorizer: auth.SystemMasters{}, Version: v,
@@ -147,7 +156,7 @@ func (s *Server) Ready() <-chan struct{} { return s.ready }
 // openStore opens the database and the log, and puts the store over them.
 func (s *Server) openStore() error {
 	var err error
-	s.mvcc, err = mvcc.Open(mvcc.Config{Path: s.data.join(dbFile), Logger: s.log, Observer: mvcc.Observer{
+	s.mvcc, err = mvcc.Open(mvcc.Config{Path: s.data.join(dbFile), RecentBytes: logBytes, Logger: s.log, Observer: mvcc.Observer{
 		Commit: func(d time.Duration, _ int, _ int64) { s.metrics.commit.Observe(d.Seconds()) },
 		Compaction: func(d time.Duration, removed int) {
 			s.metrics.compaction.Observe(float64(d.Milliseconds()))
