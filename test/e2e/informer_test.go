@@ -194,13 +194,8 @@ func (h *history) settled(t *testing.T, c kubernetes.Interface, factory informer
 	if err != nil {
 		t.Fatal(err)
 	}
-	stored := factory.Core().V1().ConfigMaps().Informer().GetStore()
-	equal(t, "objects in the informer's store", len(stored.List()), len(list.Items))
-	for i := range list.Items {
-		o, ok, _ := stored.GetByKey("default/" + list.Items[i].Name)
-		if !ok || o.(*corev1.ConfigMap).ResourceVersion != list.Items[i].ResourceVersion {
-			t.Errorf("the informer has not %s at %s", list.Items[i].Name, list.Items[i].ResourceVersion)
-		}
+	if err := sameObjects(factory.Core().V1().ConfigMaps().Informer().GetStore(), list.Items); err != nil {
+		t.Error(err)
 	}
 }
 
