@@ -218,7 +218,7 @@ func (g *Registry) Apply(ctx context.Context, e *Endpoint, r *Request, subresour
 		if err != nil {
 			return nil, err
 		}
-		applied, err := m.Apply(live, c.Patch.DeepCopy(), r.FieldManager, c.Force)
+		applied, err := m.Apply(live, c.Patch.DeepCopy(), r.FieldManager, c.Force, r.Now)
 		if err != nil {
 			return nil, applyError(err)
 		}
@@ -280,7 +280,7 @@ func (g *Registry) UpdateScale(ctx context.Context, e *Endpoint, r *Request, cha
 // ApplyScale merges a configuration of a Scale into an object's Scale.
 func (g *Registry) ApplyScale(ctx context.Context, e *Endpoint, r *Request, patch *unstructured.Unstructured, force bool, check func(*autoscalingv1.Scale) error) (*autoscalingv1.Scale, *Result, error) {
 	return g.updateScale(ctx, e, r, func(m *fieldmanager.Manager, cur *autoscalingv1.Scale) (*autoscalingv1.Scale, error) {
-		applied, err := m.Apply(cur, patch.DeepCopy(), r.FieldManager, force)
+		applied, err := m.Apply(cur, patch.DeepCopy(), r.FieldManager, force, r.Now)
 		if err != nil {
 			return nil, applyError(err)
 		}

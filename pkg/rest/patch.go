@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -40,6 +41,14 @@ type patcher interface {
 	// are the unknown and duplicate fields that it met; shown is what an error
 	// about them shows.
 	patch(current, into runtime.Object, gvk schema.GroupVersionKind, v codec.Validation) (patched runtime.Object, strict []error, shown string, err error)
+	// looksAt reports whether what the patch does may depend on metadata.managedFields.
+	looksAt() bool
+}
+
+// mentionsManaged reports whether a patch may name managedFields. Names may be
+// written with escapes.
+func mentionsManaged(patch []byte) bool {
+	return bytes.Contains(patch, []byte("managedFields")) || bytes.Contains(patch, []byte(`\u`))
 }
 
 func newPatcher(contentType string, body []byte) (patcher, error) {
@@ -62,7 +71,10 @@ func newPatcher(contentType string, body []byte) (patcher, error) {
 type jsonPatch struct {
 	ops    jsonpatch.Patch
 	strict []error
+	looks  bool // at managed fields
 }
+
+func (p *jsonPatch) looksAt() bool { return p.looks }
 
 func newJSONPatch(body []byte) (patcher, error) {
 	// Decoding into this type first finds bad documents with the words that
@@ -85,7 +97,12 @@ func newJSONPatch(body []byte) (patcher, error) {
 	if len(ops) > maxPatchOperations {
 		return nil, apierrors.NewRequestEntityTooLargeError(fmt.Sprintf("The allowed maximum operations in a JSON patch is %d, got %d", maxPatchOperations, len(ops)))
 	}
-	return &jsonPatch{ops: ops, strict: strict}, nil
+	looks := mentionsManaged(body)
+	whole := func(path string) bool { return path == "" || path == "/metadata" }
+	for _, op := range known {
+		looks = looks || whole(op.Path) || (op.Op == "move" || op.Op == "copy") && whole(op.From)
+	}
+	return &jsonPatch{ops: ops, strict: strict, looks: looks}, nil
 }
 
 func decodingPatch(err error) error {
@@ -140,6 +157,8 @@ func unprocessable(err error) error {
 // mergePatch is RFC 7386.
 type mergePatch []byte
 
+func (p mergePatch) looksAt() bool { return mentionsManaged(p) }
+
 func (p mergePatch) patch(current, into runtime.Object, gvk schema.GroupVersionKind, v codec.Validation) (runtime.Object, []error, string, error) {
 	var doc map[string]any
 	strict, err := kjson.UnmarshalStrict(p, &doc)
@@ -157,6 +176,8 @@ func (p mergePatch) patch(current, into runtime.Object, gvk schema.GroupVersionK
 
 // strategicPatch merges lists by the keys that the Go types name.
 type strategicPatch []byte
+
+func (p strategicPatch) looksAt() bool { return mentionsManaged(p) }
 
 func (p strategicPatch) patch(current, into runtime.Object, gvk schema.GroupVersionKind, v codec.Validation) (runtime.Object, []error, string, error) {
 	if err := codec.CheckDepth(p); err != nil {
@@ -256,6 +277,11 @@ func (c *call) readPatch() (patcher, codec.Validation, error) {
 
 // applyPatch makes the patched object, defaulted, from the current one.
 func (c *call) applyPatch(cur registry.Object, p patcher, v codec.Validation) (registry.Object, error) {
+	// Managed fields are mostly larger than all that a patch is about.
+	managed := cur.GetManagedFields()
+	if !p.looksAt() {
+		cur.SetManagedFields(nil)
+	}
 	served, err := c.ep.FromStored(cur)
 	if err != nil {
 		return nil, err
@@ -268,7 +294,14 @@ func (c *call) applyPatch(cur registry.Object, p patcher, v codec.Validation) (r
 	if err != nil {
 		return nil, err
 	}
-	return c.toStored(obj)
+	stored, err := c.toStored(obj)
+	if err != nil {
+		return nil, err
+	}
+	if !p.looksAt() {
+		stored.SetManagedFields(managed)
+	}
+	return stored, nil
 }
 
 // patchInto patches an object and decodes what comes out into into.

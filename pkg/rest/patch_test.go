@@ -39,7 +39,7 @@ func TestPatchTypes(t *testing.T) {
 		{name: "another name", contentType: mergeType, body: `{"metadata":{"name":"b"}}`, code: 400, reason: metav1.StatusReasonBadRequest, says: "does not match the name on the URL"},
 		{name: "another namespace", contentType: mergeType, body: `{"metadata":{"namespace":"b"}}`, code: 400, reason: metav1.StatusReasonBadRequest, says: "namespace"},
 		{name: "a stale version", contentType: mergeType, body: `{"metadata":{"resourceVersion":"1"}}`, code: 409, reason: metav1.StatusReasonConflict, says: "the object has been modified"},
-		{name: "another uid", contentType: mergeType, body: `{"metadata":{"uid":"x"}}`, code: 409, reason: metav1.StatusReasonConflict, says: "Precondition failed"},
+		{name: "another uid", contentType: mergeType, body: `{"metadata":{"uid":"x"}}`, code: 422, reason: metav1.StatusReasonInvalid, says: "field is immutable"},
 		{name: "no type", body: `{}`, code: 415, reason: metav1.StatusReasonUnsupportedMediaType},
 		{name: "no patch type", contentType: jsonType, body: `{}`, code: 415, reason: metav1.StatusReasonUnsupportedMediaType},
 	} {

@@ -74,7 +74,7 @@ func benchCreate(b *testing.B, m *Manager, obj Object) {
 		}
 	}, func() {
 		obj.SetManagedFields(nil)
-		m.updateLibrary(m.empty(b), obj, "bench")
+		m.updateLibrary(m.empty(b), obj, "bench", now)
 	})
 }
 
@@ -100,7 +100,7 @@ func benchUpdate(b *testing.B, m *Manager, live Object, change func(Object)) {
 		}
 	}, func() {
 		obj.SetManagedFields(kept)
-		m.updateLibrary(live, obj, "patcher")
+		m.updateLibrary(live, obj, "patcher", now)
 		live.SetManagedFields(kept)
 	})
 }
@@ -127,7 +127,7 @@ func BenchmarkApplyConfigMap(b *testing.B) {
 	}
 	patch := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": "ConfigMap",
 		"metadata": map[string]any{"name": "c", "namespace": "n", "labels": map[string]any{"app": "a"}}, "data": data}}
-	live, err := m.Apply(m.empty(b), patch.DeepCopy(), "bench", false)
+	live, err := m.Apply(m.empty(b), patch.DeepCopy(), "bench", false, metav1.Now())
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -136,7 +136,7 @@ func BenchmarkApplyConfigMap(b *testing.B) {
 	measure(b, func() {
 		i++
 		data["key-1"] = fmt.Sprint(i)
-		if _, err := m.Apply(copied(live), patch.DeepCopy(), "bench", false); err != nil {
+		if _, err := m.Apply(copied(live), patch.DeepCopy(), "bench", false, metav1.Now()); err != nil {
 			b.Fatal(err)
 		}
 	})

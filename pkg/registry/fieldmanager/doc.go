@@ -31,6 +31,6 @@
 //   - Entries handed in are read only. A Manager is safe for concurrent use and
 //     keeps nothing of the objects it is given.
 //
-// The package has no clock: the caller says when a write happens. (The library's
-// part of it reads time.Now.) It knows nothing of HTTP or of the store.
+// The package has no clock: the caller says when a write happens. It knows nothing
+// of HTTP or of the store.
 package fieldmanager

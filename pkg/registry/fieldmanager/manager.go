@@ -2,7 +2,9 @@ package fieldmanager
 
 import (
 	"fmt"
+	"slices"
 	"sync"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -80,7 +82,7 @@ func (m *Manager) Create(obj Object, manager string, now metav1.Time) {
 		obj.SetManagedFields(nil)
 		return
 	}
-	m.updateLibrary(empty.(Object), obj, manager)
+	m.updateLibrary(empty.(Object), obj, manager, now)
 }
 
 // Update records in obj, which is about to replace live, what of it is manager's
@@ -90,11 +92,11 @@ func (m *Manager) Update(live, obj Object, manager string, now metav1.Time) {
 	if m.updateQuick(live, obj, manager, now) {
 		return
 	}
-	m.updateLibrary(live, obj, manager)
+	m.updateLibrary(live, obj, manager, now)
 }
 
 // updateLibrary is Update by the library, for objects of all sorts.
-func (m *Manager) updateLibrary(live, obj Object, manager string) {
+func (m *Manager) updateLibrary(live, obj Object, manager string, now metav1.Time) {
 	f, err := m.library()
 	if err != nil {
 		obj.SetManagedFields(nil)
@@ -102,9 +104,23 @@ func (m *Manager) updateLibrary(live, obj Object, manager string) {
 	}
 	defer m.naming(live)()
 	defer m.naming(obj)()
+	begun := time.Now()
 	if err := guarded(func() error { _, err := f.Update(live, obj, manager); return err }); err != nil {
 		obj.SetManagedFields(nil) // rather none than wrong ones
 	}
+	retime(obj.GetManagedFields(), begun, now)
+}
+
+// retime gives the entries that the library stamped since begun, by a clock of
+// its own, the time of the write.
+func retime(entries []metav1.ManagedFieldsEntry, begun time.Time, now metav1.Time) {
+	ended := time.Now()
+	for i := range entries {
+		if t := entries[i].Time; t != nil && !t.Time.Before(begun) && !t.After(ended) {
+			entries[i].Time = &now
+		}
+	}
+	slices.SortFunc(entries, compareEntries)
 }
 
 // guarded turns a panic of the library into an error: values that are no JSON,
@@ -126,19 +142,20 @@ func (m *Manager) naming(o Object) (restore func()) {
 	return func() { kind.SetGroupVersionKind(before) }
 }
 
-// Apply merges the configuration patch into live, which is of the Manager's
-// version and empty for a create, and returns the object to be written: of the
+// Apply merges the configuration patch into live at the time now. live is of the
+// Manager's version, and empty for a create. It returns the object to be written: of the
 // Manager's version, with managed fields, without a kind of its own, sharing
 // nothing with live. Errors are API statuses where the client is to blame
 // (another kind, conflicts); all others mean that the configuration does not fit
 // the schema and go to the client as they are.
-func (m *Manager) Apply(live Object, patch *unstructured.Unstructured, manager string, force bool) (Object, error) {
+func (m *Manager) Apply(live Object, patch *unstructured.Unstructured, manager string, force bool, now metav1.Time) (Object, error) {
 	f, err := m.library()
 	if err != nil {
 		return nil, err
 	}
 	defer m.naming(live)()
 	var out runtime.Object
+	begun := time.Now()
 	err = guarded(func() (err error) { out, err = f.Apply(live, patch, manager, force); return err })
 	if err != nil {
 		return nil, err
@@ -148,5 +165,6 @@ func (m *Manager) Apply(live Object, patch *unstructured.Unstructured, manager s
 		return nil, fmt.Errorf("applying to a %s gave a %T", m.Kind.Kind, out)
 	}
 	obj.GetObjectKind().SetGroupVersionKind(schema.GroupVersionKind{})
+	retime(obj.GetManagedFields(), begun, now)
 	return obj, nil
 }

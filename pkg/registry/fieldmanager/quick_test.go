@@ -115,7 +115,8 @@ func (m *Manager) empty(t testing.TB) Object {
 
 func copied(o Object) Object { return o.DeepCopyObject().(Object) }
 
-// now is the time of the library's entries: it has a clock of its own.
+var testNow = metav1.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+
 func entriesText(entries []metav1.ManagedFieldsEntry) string {
 	s := ""
 	for _, e := range entries {
@@ -125,10 +126,7 @@ func entriesText(entries []metav1.ManagedFieldsEntry) string {
 		}
 		at := "never"
 		if e.Time != nil {
-			at = "then"
-			if time.Since(e.Time.Time) < time.Hour {
-				at = "now"
-			}
+			at = e.Time.Format(time.RFC3339)
 		}
 		s += fmt.Sprintf("%s %s %s %q %s %s\n\t%s\n", e.Manager, e.Operation, e.APIVersion, e.Subresource, e.FieldsType, at, fields)
 	}
@@ -169,8 +167,8 @@ func compareCreate(t *testing.T, m *Manager, f filler) bool {
 	f.fill(reflect.ValueOf(obj).Elem(), 12)
 	obj.SetUID("")
 	want, got := copied(obj), copied(obj)
-	m.updateLibrary(m.empty(t), want, "client")
-	if !m.createQuick(got, "client", metav1.Now().Rfc3339Copy()) {
+	m.updateLibrary(m.empty(t), want, "client", testNow)
+	if !m.createQuick(got, "client", testNow) {
 		return false
 	}
 	if w, g := entriesText(want.GetManagedFields()), entriesText(got.GetManagedFields()); w != g {
@@ -208,7 +206,7 @@ func compareUpdates(t *testing.T, m *Manager, f filler, q *quickly) {
 		main.Config.Subresource, main.Config.Ignored = "", nil
 	}
 	creator := New(main.Config)
-	creator.updateLibrary(m.empty(t), live, "creator")
+	creator.updateLibrary(m.empty(t), live, "creator", testNow)
 	live.SetUID("u")
 	for range 6 {
 		live.SetManagedFields(aged(live.GetManagedFields()))
@@ -226,8 +224,8 @@ func compareUpdates(t *testing.T, m *Manager, f filler, q *quickly) {
 		}
 		manager := []string{"creator", "one", "two"}[f.IntN(3)]
 		want, got := copied(obj), copied(obj)
-		m.updateLibrary(copied(live), want, manager)
-		ok := m.updateQuick(copied(live), got, manager, metav1.Now().Rfc3339Copy())
+		m.updateLibrary(copied(live), want, manager, testNow)
+		ok := m.updateQuick(copied(live), got, manager, testNow)
 		q.count(ok)
 		if w, g := entriesText(want.GetManagedFields()), entriesText(got.GetManagedFields()); ok && w != g {
 			t.Fatalf("before:\n%slibrary:\n%squick:\n%s", entriesText(live.GetManagedFields()), w, g)
@@ -262,7 +260,7 @@ func applied(m *Manager, live Object, f filler) Object {
 	u := &unstructured.Unstructured{Object: content}
 	u.SetManagedFields(nil)
 	u.SetGroupVersionKind(m.Kind)
-	out, err := m.Apply(copied(live), u, []string{"one", "applier"}[f.IntN(2)], true)
+	out, err := m.Apply(copied(live), u, []string{"one", "applier"}[f.IntN(2)], true, testNow)
 	if err != nil {
 		return live // it has keys twice, say
 	}
