@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"os"
 	"strconv"
@@ -18,7 +19,6 @@ import (
 	schedulingv1 "k8s.io/api/scheduling/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/binnacle-io/binnacle/pkg/storage"
@@ -106,7 +106,7 @@ func newWorld(t testing.TB) *world {
 	w := &world{t: t, store: &tapped{Memory: storagetest.NewMemory()}}
 	w.source = &heldBack{Source: w.store, open: make(chan struct{})}
 	close(w.source.open)
-	caches := watchcache.New(watchcache.Config{Store: w.source})
+	caches := watchcache.New(watchcache.Config{Store: w.source, Logger: slog.New(slog.DiscardHandler)})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- caches.Run(ctx) }()
@@ -224,7 +224,7 @@ func (w *world) lag() {
 // cache of its own that does not lag.
 func (w *world) elsewhere(do func(*world)) {
 	w.t.Helper()
-	caches := watchcache.New(watchcache.Config{Store: w.store.Memory})
+	caches := watchcache.New(watchcache.Config{Store: w.store.Memory, Logger: slog.New(slog.DiscardHandler)})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- caches.Run(ctx) }()
@@ -369,8 +369,4 @@ func seedOf(t testing.TB) *rand.Rand {
 	}
 	t.Logf("BINNACLE_SEED=%d repeats this run", seed)
 	return rand.New(rand.NewPCG(seed, 1))
-}
-
-func gvr(resource string) schema.GroupVersionResource {
-	return schema.GroupVersionResource{Version: "v1", Resource: resource}
 }
