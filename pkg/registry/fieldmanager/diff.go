@@ -89,12 +89,12 @@ func (d *differ) object(p *plan, l, r side, passed *mask) (any bool) {
 		f := &p.fields[i]
 		var x, y side
 		if hasL {
-			if v := f.get(l.Value); !f.entry.CanOmit(v) {
+			if v := f.get(l.Value); !f.absent(v) {
 				x = present(v)
 			}
 		}
 		if hasR {
-			if v := f.get(r.Value); !f.entry.CanOmit(v) {
+			if v := f.get(r.Value); !f.absent(v) {
 				y = present(v)
 			}
 		}

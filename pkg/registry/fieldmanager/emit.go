@@ -40,7 +40,7 @@ func (e *emitter) object(p *plan, was before, v reflect.Value, passed *mask, mor
 			continue
 		}
 		x := f.get(v)
-		if f.entry.CanOmit(x) {
+		if f.absent(x) {
 			continue
 		}
 		if f.plan == nil {

@@ -1,6 +1,7 @@
 package fieldmanager
 
 import (
+	"reflect"
 	"slices"
 	"testing"
 )
@@ -34,5 +35,25 @@ func TestOnlyRawIsOdd(t *testing.T) {
 			}
 		}
 		walk(p.plan, "")
+	}
+}
+
+// TestOmissions: a field is left out when the library leaves it out.
+func TestOmissions(t *testing.T) {
+	for _, m := range testKinds() {
+		p := m.plan()
+		if p == nil {
+			continue
+		}
+		zero := reflect.ValueOf(m.empty(t)).Elem()
+		for i := range p.fields {
+			f := &p.fields[i]
+			if f.omit == otherwise && f.name != "metadata" && f.index != nil {
+				t.Logf("%s.%s by the library", m.Kind.Kind, f.name)
+			}
+			if got, want := f.absent(f.get(zero)), f.absentInZero; got != want {
+				t.Errorf("%s.%s: %v, want %v", m.Kind.Kind, f.name, got, want)
+			}
+		}
 	}
 }

@@ -3,6 +3,7 @@ package fieldmanager
 import (
 	"reflect"
 	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
@@ -48,8 +49,11 @@ type planField struct {
 	plan  *plan // nil for a field that the schema does not have
 	// opening is what stands before the field's set: `"f:name":{`.
 	opening string
-	// index is where the field is, if it is no field of an embedded struct; else -1.
-	index int
+	// index is where the field is: its place in the struct, and in the embedded
+	// structs that it is in. none: entry must find it.
+	index []int
+	// omit says when the field is not there.
+	omit omission
 	// absentInZero says that the zero value of the struct is without the field.
 	absentInZero bool
 }
@@ -226,11 +230,9 @@ func (b *builder) fillObject(p *plan, t reflect.Type, m *schema.Map) {
 	zero := reflect.New(t).Elem()
 	for _, entry := range value.TypeReflectEntryOf(t).OrderedFields() {
 		at := entry.GetFrom(zero)
-		f := planField{name: entry.JsonName, entry: entry, opening: `"f:` + entry.JsonName + `":{`, absentInZero: entry.CanOmit(at), index: -1}
-		for i := range t.NumField() {
-			if !t.Field(i).Anonymous && jsonName(t.Field(i)) == entry.JsonName {
-				f.index = i
-			}
+		f := planField{name: entry.JsonName, entry: entry, opening: `"f:` + entry.JsonName + `":{`, absentInZero: entry.CanOmit(at), omit: otherwise}
+		if tag, index, ok := locate(t, entry.JsonName); ok {
+			f.index, f.omit = index, omissionOf(tag, at.Kind())
 		}
 		if sf, ok := m.FindField(entry.JsonName); ok {
 			f.plan = b.plan(at.Type(), sf.Type)
@@ -310,10 +312,80 @@ func isInt(k reflect.Kind) bool {
 
 // get returns the field of a struct.
 func (f *planField) get(of reflect.Value) reflect.Value {
-	if f.index >= 0 {
-		return of.Field(f.index)
+	if f.index == nil {
+		return f.entry.GetFrom(of)
 	}
-	return f.entry.GetFrom(of)
+	for _, i := range f.index {
+		of = of.Field(i)
+	}
+	return of
+}
+
+// absent reports whether a field with the value v is not there.
+func (f *planField) absent(v reflect.Value) bool {
+	switch f.omit {
+	case never:
+		return false
+	case whenNil:
+		return v.IsNil()
+	case whenEmpty:
+		return v.Len() == 0
+	case whenZero:
+		return v.IsZero()
+	}
+	return f.entry.CanOmit(v)
+}
+
+// omission says when a field is left out of JSON.
+type omission uint8
+
+const (
+	never omission = iota
+	whenNil
+	whenEmpty
+	whenZero
+	otherwise // as the library says
+)
+
+// omissionOf reads the options of a json tag.
+func omissionOf(tag string, kind reflect.Kind) omission {
+	_, options, _ := strings.Cut(tag, ",")
+	switch options {
+	case "":
+		return never
+	case "omitempty":
+	default:
+		return otherwise
+	}
+	switch kind {
+	case reflect.Pointer:
+		return whenNil
+	case reflect.Map, reflect.Slice, reflect.String:
+		return whenEmpty
+	case reflect.Struct:
+		return never
+	case reflect.Bool, reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+		return whenZero
+	}
+	return otherwise
+}
+
+// locate finds a field of a struct, or of structs embedded in it.
+func locate(t reflect.Type, name string) (tag string, index []int, ok bool) {
+	for i := range t.NumField() {
+		f := t.Field(i)
+		tag := f.Tag.Get("json")
+		own, options, _ := strings.Cut(tag, ",")
+		if own == name {
+			return tag, []int{i}, true
+		}
+		if f.Type.Kind() == reflect.Struct && (own == "" && (options == "inline" || f.Anonymous)) {
+			if tag, index, ok := locate(f.Type, name); ok {
+				return tag, append([]int{i}, index...), true
+			}
+		}
+	}
+	return "", nil, false
 }
 
 // reaches reports whether a set has, under the plan, only what a set made by

@@ -20,7 +20,7 @@ func isNil(v reflect.Value) bool {
 func isEmptyObject(p *plan, v reflect.Value) bool {
 	for i := range p.fields {
 		f := &p.fields[i]
-		if !f.entry.CanOmit(f.get(v)) {
+		if !f.absent(f.get(v)) {
 			return false
 		}
 	}
