@@ -170,7 +170,7 @@ func TestStalledReader(t *testing.T) {
 			t.Run(fmt.Sprintf("%s HTTP/2 %v", path, http2), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					w := newWorld(t)
-					w.fill(10, 900<<10)
+					w.fill(4, 300<<10)
 					p, end := w.overPipes()
 					defer end()
 					if http2 {
@@ -240,9 +240,9 @@ func TestStalledWatch(t *testing.T) {
 					if n := w.seen.watching.Load(); n != 2 {
 						t.Fatalf("%d watches", n)
 					}
-					w.fill(40, 500<<10)
+					w.fill(20, 100<<10)
 					synctest.Wait()
-					if got := strings.Count(quick.take(t), "ADDED"); got != 40 {
+					if got := strings.Count(quick.take(t), "ADDED"); got != 20 {
 						t.Errorf("the other watch has %d events", got)
 					}
 					if stop {
@@ -267,7 +267,7 @@ func TestStalledWatch(t *testing.T) {
 func TestWatchWritesInChunks(t *testing.T) {
 	w := newWorld(t)
 	at := w.configMap("a").resourceVersion()
-	w.fill(60, 200<<10)
+	w.fill(40, 200<<10)
 	largest := 0
 	rec := &measuring{sink: newSink(), largest: &largest}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -279,7 +279,7 @@ func TestWatchWritesInChunks(t *testing.T) {
 	}
 }
 
-// measuring remembers the largest write and calls full after 12 MB.
+// measuring remembers the largest write and calls full after 8 MB.
 type measuring struct {
 	*sink
 	largest *int
@@ -289,7 +289,7 @@ type measuring struct {
 
 func (m *measuring) Write(b []byte) (int, error) {
 	*m.largest = max(*m.largest, len(b))
-	if m.total += len(b); m.total > 12_000_000 {
+	if m.total += len(b); m.total > 8_000_000 {
 		m.full()
 	}
 	return len(b), nil
