@@ -36,6 +36,7 @@ const (
 	jsonPatchType = "application/json-patch+json"
 	mergeType     = "application/merge-patch+json"
 	strategicType = "application/strategic-merge-patch+json"
+	applyType     = "application/apply-patch+yaml"
 )
 
 // world is a handler over a store in memory, with every kind and the namespace

@@ -29,6 +29,9 @@ var writes = []request{
 	{method: "PATCH", path: "/api/v1/namespaces/ns/configmaps/a", contentType: mergeType},
 	{method: "PATCH", path: "/api/v1/namespaces/ns/configmaps/a", contentType: strategicType},
 	{method: "PATCH", path: "/api/v1/namespaces/ns/configmaps/a", contentType: jsonPatchType},
+	{method: "PATCH", path: "/api/v1/namespaces/ns/configmaps/a?fieldManager=m", contentType: applyType},
+	{method: "PATCH", path: "/api/v1/namespaces/ns/configmaps/new?fieldManager=m", contentType: applyType},
+	{method: "PATCH", path: "/apis/apps/v1/namespaces/ns/deployments/new?fieldManager=m", contentType: applyType},
 	{method: "PUT", path: "/api/v1/namespaces/ns/pods/p/status"},
 	{method: "POST", path: "/api/v1/namespaces/ns/pods/p/binding"},
 	{method: "PUT", path: "/api/v1/namespaces/ns/replicationcontrollers/r/scale"},
@@ -103,10 +106,13 @@ func TestHostileBodies(t *testing.T) {
 			for _, q := range writes {
 				q.body = c.body
 				if c.contentType != "" {
-					if q.contentType != "" {
+					switch q.contentType {
+					case "":
+						q.contentType = c.contentType
+					case applyType: // which is YAML
+					default:
 						continue // patches have types of their own
 					}
-					q.contentType = c.contentType
 				}
 				a := w.do(q)
 				if a.Code < 300 && (q.method == "DELETE" || q.path == "/apis/authentication.k8s.io/v1/selfsubjectreviews") {
