@@ -15,8 +15,7 @@
 //
 //   - Every answer to a resource request that is not a success is a Status in the
 //     negotiated media type, made in status.go.
-//   - A list is written in chunks: its memory does not grow with its length,
-//     except in YAML and in pretty JSON, which are made from the whole.
+//   - A list is written in chunks: its memory does not grow with its length.
 //   - Bodies are bounded by maxBody before they are decoded.
 //   - A watch handler has no goroutine and no queue of its own: it is a cursor
 //     that the request's goroutine moves.

@@ -3,6 +3,7 @@ package rest
 import (
 	"bytes"
 	"context"
+	"iter"
 	"net/http"
 	"strconv"
 	"strings"
@@ -94,13 +95,19 @@ func (c *call) writeList(ctx context.Context, l *registry.List) error {
 	return c.writeJSONList(ctx, meta, l)
 }
 
-// writeJSONList streams a list in JSON; YAML and pretty JSON, which people ask
-// for, are made from the whole.
+// writeJSONList streams a list in JSON or YAML.
 func (c *call) writeJSONList(ctx context.Context, meta *metav1.ListMeta, l *registry.List) error {
 	gvk := listKind(c.ep.GVK)
 	partial := c.accept.shape == shapePartialList
 	if partial {
 		gvk = schema.GroupVersionKind{Group: metav1.GroupName, Version: c.accept.version, Kind: "PartialObjectMetadataList"}
+	}
+	if c.laidOut() {
+		none := "[]"
+		if partial {
+			none = "null"
+		}
+		return c.layOut(ctx, codec.AppendJSONListHead(nil, gvk, meta), "items", none, c.members(partial, l))
 	}
 	out := c.stream()
 	defer out.release()
@@ -131,6 +138,22 @@ func (c *call) writeJSONList(ctx context.Context, meta *metav1.ListMeta, l *regi
 	}
 	out.buf = append(codec.AppendJSONListTail(out.buf), '\n')
 	return out.end()
+}
+
+// members yields the items of a list as they stand in JSON.
+func (c *call) members(partial bool, l *registry.List) iter.Seq2[[]byte, error] {
+	return func(yield func([]byte, error) bool) {
+		for o := range l.Items {
+			it := cachedItem(c.ep, o)
+			wire, err := it.listItem(partial, c.accept.version)
+			if err == nil && !partial {
+				wire, err = codec.AppendJSONItem(nil, wire, codec.Keep)
+			}
+			if !yield(wire, err) {
+				return
+			}
+		}
+	}
 }
 
 func (it *item) listItem(partial bool, version string) ([]byte, error) {
@@ -187,12 +210,10 @@ func (c *call) writeProtobufList(ctx context.Context, meta *metav1.ListMeta, l *
 
 // stream is an answer written in chunks.
 type stream struct {
-	c    *call
-	buf  []byte
-	held *[]byte // where buf goes back to
-	gz   *gzip.Writer
-	// whole keeps everything: the answer is turned into something else at its end.
-	whole bool
+	c     *call
+	buf   []byte
+	held  *[]byte // where buf goes back to
+	gz    *gzip.Writer
 	begun bool
 }
 
@@ -208,7 +229,7 @@ var gzips = sync.Pool{New: func() any {
 
 func (c *call) stream() *stream {
 	b := chunks.Get().(*[]byte)
-	return &stream{c: c, buf: (*b)[:0], held: b, whole: c.accept.medium == mediumYAML || c.accept.pretty}
+	return &stream{c: c, buf: (*b)[:0], held: b}
 }
 
 // maxChunk is the largest buffer that is kept for the next answer.
@@ -227,7 +248,7 @@ func (s *stream) release() {
 
 // full writes the buffer out when it is.
 func (s *stream) full(ctx context.Context) error {
-	if len(s.buf) < chunkSize || s.whole {
+	if len(s.buf) < chunkSize {
 		return nil
 	}
 	if err := ctx.Err(); err != nil {
@@ -269,18 +290,6 @@ func (s *stream) begin() {
 
 // end writes what is left.
 func (s *stream) end() error {
-	if s.whole {
-		wire := s.buf
-		var err error
-		if s.c.accept.medium == mediumYAML {
-			s.buf, err = codec.AppendYAML(nil, wire)
-		} else {
-			s.buf = indent(wire)
-		}
-		if err != nil {
-			return err
-		}
-	}
 	if !s.begun && len(s.buf) <= gzipAbove {
 		s.c.w.Header()["Content-Length"] = []string{strconv.Itoa(len(s.buf))}
 	}

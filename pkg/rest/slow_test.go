@@ -285,10 +285,14 @@ type measuring struct {
 	largest *int
 	total   int
 	full    func()
+	each    func() // on every write, if not nil
 }
 
 func (m *measuring) Write(b []byte) (int, error) {
 	*m.largest = max(*m.largest, len(b))
+	if m.each != nil {
+		m.each()
+	}
 	if m.total += len(b); m.total > 8_000_000 {
 		m.full()
 	}

@@ -95,6 +95,16 @@ func (c *call) writeTable(ctx context.Context, meta *metav1.ListMeta, l *registr
 		return err
 	}
 	now := c.Now()
+	if c.laidOut() {
+		return c.layOut(ctx, c.tableHead(nil, meta, true), "rows", "[]", func(yield func([]byte, error) bool) {
+			for o := range l.Items {
+				it := cachedItem(c.ep, o)
+				if row, err := it.appendRow(nil, form, c.accept.version, now); !yield(row, err) {
+					return
+				}
+			}
+		})
+	}
 	out := c.stream()
 	defer out.release()
 	out.buf = c.tableHead(out.buf, meta, true)
