@@ -16,6 +16,7 @@ import (
 	kjson "sigs.k8s.io/json"
 
 	"github.com/binnacle-io/binnacle/api"
+	"github.com/binnacle-io/binnacle/api/codec/typedjson"
 )
 
 // MediaType is a media type of bodies.
@@ -211,6 +212,10 @@ func (d *decoding) quick(scan bodyScan) (*schema.GroupVersionKind, bool) {
 // decodeQuick decodes JSON of the wanted kind, sparing the serializer's first
 // pass, which looks for the kind.
 func (d *decoding) decodeQuick() (runtime.Object, error) {
+	if d.duplicates == nil && typedjson.Decode(d.json, d.into) {
+		return d.into, nil
+	}
+	d.into = newLike(d.into) // what was read of it is void
 	if !d.strict {
 		return d.into, kjson.UnmarshalCaseSensitivePreserveInts(d.json, d.into)
 	}

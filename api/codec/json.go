@@ -1,13 +1,14 @@
 package codec
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/yaml"
+
+	"github.com/binnacle-io/binnacle/api/codec/typedjson"
 )
 
 // AppendJSON appends the JSON wire form of obj under the kind gvk: kind and
@@ -83,27 +84,12 @@ func appendJSONHead(dst []byte, gvk schema.GroupVersionKind) []byte {
 	return append(dst, '"', ',')
 }
 
-// appender collects what json.Encoder writes. Encoder writes each value at once
-// from a buffer that it keeps, which spares the copy that json.Marshal returns.
-type appender struct{ b []byte }
-
-func (a *appender) Write(p []byte) (int, error) {
-	if cap(a.b)-len(a.b) < len(p) {
-		// Exactly: wire forms are kept for long, spare room would be kept too.
-		b := make([]byte, len(a.b), len(a.b)+len(p))
-		copy(b, a.b)
-		a.b = b
-	}
-	a.b = append(a.b, p...)
-	return len(p), nil
-}
-
 func appendValue(dst []byte, v any) ([]byte, error) {
-	a := appender{dst}
-	if err := json.NewEncoder(&a).Encode(v); err != nil {
+	dst, err := typedjson.Append(dst, v)
+	if err != nil {
 		return dst, fmt.Errorf("encode %T: %w", v, err)
 	}
-	return bytes.TrimSuffix(a.b, []byte("\n")), nil
+	return dst, nil
 }
 
 func appendQuoted(dst []byte, s string) []byte {
